@@ -1,0 +1,55 @@
+// EventLoop: one thread's wait for descriptors and timers. Level-triggered epoll. In: descriptors with callbacks,
+// timers. It never reads from a descriptor and never owns one. A callback may add, change and remove anything.
+#pragma once
+
+#include <sys/epoll.h>
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <unordered_map>
+
+#include "assent/result.h"
+#include "assent/unique_fd.h"
+
+namespace assent {
+
+class EventLoop {
+ public:
+  using Clock = std::chrono::steady_clock;
+  using Handler = std::function<void(std::uint32_t events)>;
+  struct TimerId {
+    Clock::time_point due{};
+    std::uint64_t number = 0;  // 0: no timer
+    friend auto operator<=>(const TimerId&, const TimerId&) = default;
+  };
+
+  static Result<EventLoop> create();
+
+  Status add(int fd, std::uint32_t events, Handler handler);
+  Status modify(int fd, std::uint32_t events);
+  void remove(int fd);
+
+  TimerId after(std::chrono::nanoseconds delay, std::function<void()> callback);
+  void cancel(TimerId timer);
+
+  // Runs until stop(). Fails only when epoll itself fails.
+  Status run();
+  // One wait (at most `limit`; negative: until something happens) and the callbacks that are due.
+  Status run_once(std::chrono::nanoseconds limit = std::chrono::nanoseconds(-1));
+  void stop() { stopped_ = true; }
+
+ private:
+  explicit EventLoop(UniqueFd epoll) : epoll_(std::move(epoll)) {}
+  void run_due_timers();
+
+  UniqueFd epoll_;
+  std::unordered_map<int, std::shared_ptr<Handler>> handlers_;
+  std::map<TimerId, std::function<void()>> timers_;
+  std::uint64_t next_timer_ = 1;
+  bool stopped_ = false;
+};
+
+}  // namespace assent
