@@ -1,0 +1,195 @@
+#include <fcntl.h>
+#include <linux/securebits.h>
+#include <net/if.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+
+#include "launch/inside.h"
+#include "launch/kernel.h"
+#include "launch/mount_build.h"
+
+namespace assent::launch {
+
+namespace {
+
+bool write_file(const char* path, const char* text, std::size_t length) {
+  const int fd = ::open(path, O_WRONLY | O_CLOEXEC);
+  if (fd < 0) return false;
+  const bool ok = ::write(fd, text, length) == static_cast<ssize_t>(length);
+  const int code = errno;
+  ::close(fd);
+  errno = code;
+  return ok;
+}
+
+std::size_t append_number(char* out, unsigned long number) {
+  char digits[24];
+  std::size_t n = 0;
+  do {
+    digits[n++] = static_cast<char>('0' + number % 10);
+    number /= 10;
+  } while (number != 0);
+  for (std::size_t i = 0; i < n; ++i) out[i] = digits[n - 1 - i];
+  return n;
+}
+
+bool write_map(const char* path, unsigned long id) {  // "ID ID 1"
+  char line[64];
+  std::size_t length = append_number(line, id);
+  line[length++] = ' ';
+  length += append_number(line + length, id);
+  line[length++] = ' ';
+  line[length++] = '1';
+  return write_file(path, line, length);
+}
+
+// Away from the supervisor's terminal, whose signals are not for us; and the agent's, if it has one, is this session's.
+bool lead_session(Inside& in) {
+  ::setsid();
+  if (!in.spec.terminal || ::ioctl(*in.spec.terminal, TIOCSCTTY, 0) == 0) return true;
+  return failed(in.stage, At::Terminal, errno, "");
+}
+
+// The supervisor may be gone before this; then the channel is at its end, and be_agent reads that.
+bool die_with_supervisor(Inside& in) {
+  if (::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == 0) return true;
+  return failed(in.stage, At::ParentDeath, errno, "");
+}
+
+bool map_ids(Inside& in) {
+  // /proc/self belongs to root while this copy of the supervisor is not dumpable; it is so again right after.
+  ::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+  // Without `deny` an unprivileged user may not map a group. The supplementary groups stay: they go on opening files
+  // as before, and are only shown inside as the overflow group.
+  if (!write_file("/proc/self/setgroups", "deny", 4)) return failed(in.stage, At::GroupMap, errno, "");
+  if (!write_map("/proc/self/uid_map", in.uid)) return failed(in.stage, At::UserMap, errno, "");
+  if (!write_map("/proc/self/gid_map", in.gid)) return failed(in.stage, At::GroupMap, errno, "");
+  // A second line under the filter's denial: no namespace of the agent's own, whatever call asks for it.
+  in.stage.nested_users_closed = write_file("/proc/sys/user/max_user_namespaces", "0", 1);
+  ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+  return true;
+}
+
+bool raise_loopback(Inside& in) {
+  const int fd = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return failed(in.stage, At::Loopback, errno, "");
+  ifreq request{};
+  std::memcpy(request.ifr_name, "lo", 3);
+  request.ifr_flags = IFF_UP | IFF_RUNNING;
+  const bool ok = ::ioctl(fd, SIOCSIFFLAGS, &request) == 0;
+  const int code = errno;
+  ::close(fd);
+  return ok || failed(in.stage, At::Loopback, code, "");
+}
+
+bool name_host(Inside& in) {
+  if (in.spec.hostname.empty()) return true;
+  if (::sethostname(in.spec.hostname.data(), in.spec.hostname.size()) == 0) return true;
+  return failed(in.stage, At::HostName, errno, "");
+}
+
+bool give_up_power(Inside& in) {
+  // uid 0 inside gets nothing by an exec: locked, and without room for an ambient set.
+  constexpr unsigned long kBits = SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP |
+                                  SECBIT_NO_SETUID_FIXUP_LOCKED | SECBIT_KEEP_CAPS_LOCKED |
+                                  SECBIT_NO_CAP_AMBIENT_RAISE | SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED;
+  if (::prctl(PR_SET_SECUREBITS, kBits, 0, 0, 0) != 0) return failed(in.stage, At::Capabilities, errno, "");
+  for (int capability = 0; capability < 64; ++capability) {
+    if (::cap_drop_bound(capability) == 0) continue;
+    if (errno == EINVAL) break;  // the first number that the kernel does not know
+    return failed(in.stage, At::Capabilities, errno, "");
+  }
+  if (::cap_set_proc(in.no_capabilities) != 0) return failed(in.stage, At::Capabilities, errno, "");
+  if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0) return true;
+  return failed(in.stage, At::NoNewPrivileges, errno, "");
+}
+
+bool note_namespace(Inside& in) {
+  struct stat stat {};
+  if (::stat("/proc/self/ns/pid", &stat) == 0) in.stage.pid_namespace = stat.st_ino;
+  return true;
+}
+
+void say(int channel, Message::Kind kind, int value = 0, bool core = false) {
+  const Message message{kind, value, core ? 1 : 0};
+  // EPIPE: the supervisor is gone, and so are we in a moment.
+  while (::send(channel, &message, sizeof message, MSG_NOSIGNAL) < 0 && errno == EINTR) {
+  }
+}
+
+// Everything that the supervisor had open is closed here; only the channel stays.
+void keep_only(int channel) {
+  const auto kept = static_cast<unsigned>(channel);
+  if (kept > 0) kernel::close_range(0, kept - 1, 0);
+  kernel::close_range(kept + 1, ~0U, 0);
+}
+
+// Reaps all, tells of the agent, and ends with it.
+[[noreturn]] void wait_for_all(int channel, pid_t agent) {
+  for (;;) {
+    siginfo_t info{};
+    if (::waitid(P_ALL, 0, &info, WEXITED | WSTOPPED | WCONTINUED | __WALL) != 0) {
+      if (errno == EINTR) continue;
+      ::_exit(1);  // no child is left, not even the agent: its end was told before
+    }
+    if (info.si_pid != agent) continue;
+    switch (info.si_code) {
+      case CLD_EXITED:
+        say(channel, Message::Kind::Exited, info.si_status);
+        ::_exit(0);
+      case CLD_KILLED:
+      case CLD_DUMPED:
+        say(channel, Message::Kind::Killed, info.si_status, info.si_code == CLD_DUMPED);
+        ::_exit(0);
+      case CLD_STOPPED:
+      case CLD_TRAPPED:
+        say(channel, Message::Kind::Stopped, info.si_status);
+        break;
+      case CLD_CONTINUED:
+        say(channel, Message::Kind::Continued, info.si_status);
+        break;
+    }
+  }
+}
+
+}  // namespace
+
+void be_init(Inside& in) {
+  ::prctl(PR_SET_NAME, "assent-init", 0, 0, 0);
+  ::close(in.far_end);
+  const mode_t mask = ::umask(0);
+  const bool built = die_with_supervisor(in) && lead_session(in) && map_ids(in) &&
+                     build_mounts(in.plan, in.descriptors, in.seals, in.stage) && note_namespace(in) &&
+                     raise_loopback(in) && name_host(in) && give_up_power(in) &&
+                     // A change of credentials clears the parent-death signal where it adds a right; ours only
+                     // takes away. Set again all the same: this is what ends everything when the supervisor dies.
+                     die_with_supervisor(in);
+  ::umask(mask);
+  if (!built) {
+    say(in.channel, Message::Kind::Failed);
+    ::_exit(1);
+  }
+  clone_args arguments{};
+  arguments.exit_signal = SIGCHLD;
+  const long agent = kernel::clone3(arguments);
+  if (agent == 0) be_agent(in);
+  if (agent < 0) {
+    failed(in.stage, At::ForkAgent, errno, "");
+    say(in.channel, Message::Kind::Failed);
+    ::_exit(1);
+  }
+  ::chdir("/");
+  keep_only(in.channel);
+  wait_for_all(in.channel, static_cast<pid_t>(agent));
+}
+
+}  // namespace assent::launch

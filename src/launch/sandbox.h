@@ -1,0 +1,114 @@
+// launch: builds the sandbox, the floor under an agent, and starts the agent in it.
+//   In:  a Spec (the layout of the machine as the agent shall see it, the program, the seccomp filter).
+//   Out: a Sandbox: the notification listener, the processes, the agent's root, its mounts by id with their zones, the
+//        Floor that mints FloorProofs, and what becomes of the agent.
+//   It never decides about a call, never reads the agent's memory, never writes to the host's files, and never lets the
+//   agent's program begin before go(). Nothing weaker than what was asked for is started silently: the floor tries
+//   itself before the program begins (floor_check.h), and what this kernel lacks stands in floor().facts().
+//
+// start() order: clone3 into new user, mount, pid, network, IPC, UTS and cgroup namespaces; pid 1 maps the user's own
+// uid and gid, takes what must stay writable, makes everything read-only, builds the layout, gives up all rights, forks
+// the agent, and from then on only reaps. The agent binds itself with Landlock, tries the floor, installs the filter,
+// hands the listener over and waits for go().
+//
+// Whose life hangs on whose: pid 1 dies with the thread that called start() (PR_SET_PDEATHSIG is the thread's, so call
+// it from one that lives as long as the supervisor), everything inside dies with pid 1, and pid 1 ends with the
+// agent's own process: what that left running is killed, as in a container.
+//
+// As root, call it before dropping capabilities: mapping uid 0 needs CAP_SETFCAP at this moment.
+// Supplementary groups are kept: files that only they open can be opened inside too. They are shown as the overflow
+// group, and no file can be given to them from inside.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "assent/result.h"
+#include "assent/unique_fd.h"
+#include "launch/floor.h"
+#include "launch/mount_table.h"
+#include "launch/spec.h"
+
+namespace assent::launch {
+
+struct AgentEvent {
+  enum class Kind {
+    ExecFailed,  // value: errno; Exited follows
+    Exited,      // value: exit status
+    Killed,      // value: signal
+    Stopped,     // value: signal
+    Continued,
+    Gone,  // pid 1 ended without telling (it was killed); nothing follows
+  };
+  Kind kind = Kind::Gone;
+  int value = 0;
+  bool core_dumped = false;
+};
+
+class Sandbox {
+ public:
+  // Fails with a message that names the step and what to do; nothing is left behind then.
+  static Result<Sandbox> start(const Spec& spec);
+
+  Sandbox(Sandbox&&) noexcept = default;
+  Sandbox& operator=(Sandbox&& other) noexcept;
+  Sandbox(const Sandbox&) = delete;
+  Sandbox& operator=(const Sandbox&) = delete;
+  ~Sandbox();  // ends everything inside
+
+  // Lets the agent's program begin. Its execve comes to the listener first, if the filter notifies that.
+  Status go();
+
+  // Seccomp notification descriptor. The listener dies with its last descriptor, and gated calls then fail.
+  [[nodiscard]] int listener() const { return listener_.get(); }
+  [[nodiscard]] UniqueFd take_listener() { return std::move(listener_); }
+
+  [[nodiscard]] pid_t init_pid() const { return init_pid_; }
+  [[nodiscard]] int init_pidfd() const { return init_.get(); }
+  [[nodiscard]] pid_t agent_pid() const {
+    return agent_pid_;
+  }  // in the caller's pid namespace; leads its process group
+  [[nodiscard]] int agent_pidfd() const { return agent_.get(); }
+  [[nodiscard]] pid_t agent_inner_pid() const { return agent_inner_pid_; }
+  [[nodiscard]] std::uint64_t pid_namespace() const { return pid_namespace_; }  // inode number of the namespace
+
+  // O_PATH descriptor of the agent's "/", taken before any program ran inside.
+  [[nodiscard]] int agent_root() const { return agent_root_.get(); }
+
+  [[nodiscard]] MountTable& mounts() { return mounts_; }
+  [[nodiscard]] const Floor& floor() const { return floor_; }
+  // What of the layout was left out and why; for people.
+  [[nodiscard]] const std::vector<std::string>& notes() const { return notes_; }
+
+  // Becomes readable when next_event() has something to say.
+  [[nodiscard]] int events() const { return channel_.get(); }
+  // Never waits. Empty: nothing new. After Exited, Killed or Gone everything inside has ended or is ending.
+  Result<std::optional<AgentEvent>> next_event();
+
+  // To the agent's own process group (it may have moved its children into others).
+  Status signal(int number);
+
+  // Ends everything inside and waits until it is gone.
+  void kill();
+
+ private:
+  friend class Launcher;
+  explicit Sandbox(const FloorFacts& facts) : floor_(facts) {}
+
+  UniqueFd channel_;
+  UniqueFd init_;
+  UniqueFd agent_;
+  UniqueFd listener_;
+  UniqueFd agent_root_;
+  pid_t init_pid_ = -1;
+  pid_t agent_pid_ = -1;
+  pid_t agent_inner_pid_ = 0;
+  std::uint64_t pid_namespace_ = 0;
+  MountTable mounts_;
+  Floor floor_;
+  std::vector<std::string> notes_;
+};
+
+}  // namespace assent::launch
