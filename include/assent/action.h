@@ -101,9 +101,18 @@ struct SetMetadata {
   MetadataChange change;
 };
 
-struct Connect {       // connect, and sendto with an address
+struct Connect {
   int socket = -1;     // descriptor number of the agent's
   std::string address;  // struct sockaddr, as many bytes as given (at most sizeof(sockaddr_storage))
+};
+
+struct Bind {
+  int socket = -1;
+  std::string address;  // as in Connect
+};
+struct Listen {
+  int socket = -1;
+  int backlog = 0;
 };
 
 struct Exec {  // execve, execveat
@@ -120,6 +129,6 @@ struct ChangeUmask {
 };
 
 using Action = std::variant<Remove, Rename, Truncate, Open, Link, MakeDirectory, MakeSymlink, MakeNode, SetMetadata,
-                            Connect, Exec, ChangeDirectory, ChangeUmask>;
+                            Connect, Bind, Listen, Exec, ChangeDirectory, ChangeUmask>;
 
 }  // namespace assent

@@ -49,6 +49,7 @@ struct Target {
   UniqueFd object;            // O_PATH descriptor of it (host side) where the action needs one, else empty
   UniqueFd agent_object;      // the agent's own descriptor (pidfd_getfd) for acts on descriptors, else empty
   bool own = false;           // this session created it
+  bool own_folder = false;    // and the folder it lies in, or would lie in
   bool hidden = false;
 
   [[nodiscard]] bool exists() const { return stat.has_value(); }

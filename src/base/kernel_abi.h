@@ -21,6 +21,10 @@ inline constexpr unsigned kPidfdThread = 0x80;  // O_EXCL, 6.9
 inline constexpr unsigned kStatxMntId = 0x00001000U;        // 5.8
 inline constexpr unsigned kStatxMntIdUnique = 0x00004000U;  // 6.8
 
+// ioctl_nsfs(2); the argument is the number itself
+inline constexpr unsigned long kNsGetPidFromPidns = _IOR(0xb7, 0x6, int);   // 6.11
+inline constexpr unsigned long kNsGetTgidFromPidns = _IOR(0xb7, 0x7, int);  // 6.11
+
 // System calls by number (x86_64 and the generic table agree from 424 on).
 inline constexpr int kSysCachestat = 451;         // 6.5
 inline constexpr int kSysFchmodat2 = 452;         // 6.6
@@ -41,6 +45,12 @@ inline constexpr int kSysRemovexattrat = 466;     // 6.13
 inline constexpr int kSysOpenTreeAttr = 467;      // 6.15
 inline constexpr int kSysFileGetattr = 468;       // 6.17
 inline constexpr int kSysFileSetattr = 469;       // 6.17
+
+// Socket options (asm-generic/socket.h).
+inline constexpr int kSoNetnsCookie = 71;  // 5.14
+inline constexpr int kSoBufLock = 72;      // 5.14
+inline constexpr int kSockSndbufLock = 1;
+inline constexpr int kSockRcvbufLock = 2;
 
 // Landlock rights beyond the 6.1 headers (ABI 2).
 inline constexpr std::uint64_t kLandlockFsTruncate = 1ULL << 14;   // ABI 3, 6.2

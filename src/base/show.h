@@ -3,6 +3,7 @@
 // escaped (\n, \x1b, \u{202e}, \xff); a backslash comes out doubled, so the result can be told back. Never fails.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,5 +17,8 @@ std::string show(std::string_view bytes, std::size_t columns);
 
 // A command line for people: words that need it are quoted as a POSIX shell would want them, each through show().
 std::string show_command(const std::vector<std::string>& argv, std::size_t columns = 0);
+
+// How many terminal columns a text takes that is safe already (came out of show(), or is our own).
+std::size_t columns_of(std::string_view shown);
 
 }  // namespace assent
