@@ -28,9 +28,12 @@ namespace {
 constexpr const char* kSession = "20261121-021530-4f2a";
 
 struct Folder {
-  std::string path = "/tmp/assent-fuzz-XXXXXX";
+  std::string path = "/dev/shm/assent-fuzz-XXXXXX";  // repair waits for the disk, which memory has not
   Folder() {
-    if (::mkdtemp(path.data()) == nullptr) std::abort();
+    if (::mkdtemp(path.data()) == nullptr) {
+      path = "/tmp/assent-fuzz-XXXXXX";
+      if (::mkdtemp(path.data()) == nullptr) std::abort();
+    }
     std::filesystem::create_directories(path + "/sessions/" + kSession);
   }
   ~Folder() {

@@ -1,0 +1,104 @@
+#include "resolve/caller.h"
+
+#include <fcntl.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+
+#include "base/sys.h"
+#include "resolve/look.h"
+#include "resolve/process_facts.h"
+
+namespace assent::resolve {
+namespace {
+
+// Whether a change that was let through may still be on its way. A thread that died will not make it any more.
+bool unsettled(std::vector<std::weak_ptr<Caller>>& changing) {
+  if (changing.empty()) return false;
+  std::erase_if(changing, [](const auto& one) {
+    const CallerRef caller = one.lock();
+    return !caller || !caller->alive();
+  });
+  return !changing.empty();
+}
+
+}  // namespace
+
+bool Caller::alive() const { return is_alive(pidfd_.get()); }
+
+ProcessRef Caller::process() {
+  const bool changing = unsettled(group_->changing_image);
+  if (!changing && group_->process) return group_->process;
+  auto process = std::make_shared<Process>();
+  process->id = group_->id;
+  process->parent = group_->parent;
+  process->pid = group_->tgid;
+  process->inner_pid = group_->inner_pid;
+  ImageFacts image = read_image(proc_, tid_);
+  process->exe = std::move(image.exe);
+  process->argv = std::move(image.argv);
+  process->cwd = std::move(image.cwd);
+  process->ancestry = ancestry();
+  if (!changing) group_->process = process;
+  return process;
+}
+
+// Up to the first process of the sandbox (number 1 in there), which is ours and not part of the story.
+std::vector<std::string> Caller::ancestry() const {
+  constexpr int kMost = 32;
+  std::vector<std::string> out;
+  auto facts = read_status(proc_, tid_);
+  const int depth = facts ? facts->depth : 0;
+  while (facts && facts->parent > 0 && out.size() < kMost) {
+    facts = read_status(proc_, facts->parent);
+    if (!facts || facts->depth != depth || (depth > 1 && facts->inner_pid == 1)) break;
+    out.push_back(facts->name);
+  }
+  return out;
+}
+
+Result<Caller::WorkingDirectory> Caller::cwd() {
+  if (cwd_version_ == group_->cwd_version && group_->changing_cwd.empty()) {
+    return WorkingDirectory{cwd_.get(), &cwd_stat_};
+  }
+  // Asked before the look: a change that settles in between is seen the next time.
+  const bool keep = !unsettled(group_->changing_cwd) && exact_;
+  std::array<char, 32> name;
+  std::snprintf(name.data(), name.size(), "%d/cwd", tid_);
+  auto fresh = sys::openat(proc_, name.data(), O_PATH | O_DIRECTORY);
+  // The number may have come to mean another thread; if ours still lives after the look, it was ours.
+  if (!alive()) return fail(ESRCH);
+  if (!fresh) return pass(std::move(fresh));
+  cwd_ = std::move(*fresh);
+  cwd_version_ = 0;
+  if (const int error = look(cwd_.get(), "", cwd_stat_); error != 0) return fail(error);
+  if (keep) cwd_version_ = group_->cwd_version;
+  return WorkingDirectory{cwd_.get(), &cwd_stat_};
+}
+
+Result<UniqueFd> Caller::descriptor(int fd) const {
+  if (fd < 0) return fail(EBADF);
+  return sys::pidfd_getfd(pidfd_.get(), fd);
+}
+
+Result<mode_t> Caller::umask() {
+  if (umask_version_ == group_->umask_version && group_->changing_umask.empty()) return umask_;
+  const bool keep = !unsettled(group_->changing_umask) && exact_;
+  auto facts = read_status(proc_, tid_);
+  if (!alive()) return fail(ESRCH);
+  if (!facts) return pass(std::move(facts));
+  umask_ = facts->umask;
+  umask_version_ = keep ? group_->umask_version : 0;
+  return umask_;
+}
+
+Result<Limits> Caller::limits() const {
+  Limits out;
+  if (::prlimit(tid_, RLIMIT_FSIZE, nullptr, &out.file_size) != 0) return sys::last_error("prlimit");
+  if (::prlimit(tid_, RLIMIT_NOFILE, nullptr, &out.open_files) != 0) return sys::last_error("prlimit");
+  if (!alive()) return fail(ESRCH);
+  return out;
+}
+
+}  // namespace assent::resolve

@@ -1,0 +1,100 @@
+// Caller: one thread of the agent's, pinned. What it costs to ask the kernel about it is asked once and kept as long
+// as it is certainly still true.
+#pragma once
+
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "assent/process.h"
+#include "assent/result.h"
+#include "assent/unique_fd.h"
+
+namespace assent::resolve {
+
+class Caller;
+class Callers;
+using CallerRef = std::shared_ptr<Caller>;
+
+// The threads of one process. They share working directory and umask (the filter denies CLONE_FS without
+// CLONE_THREAD), so what one of them changes is forgotten for all of them.
+struct Group {
+  pid_t tgid = 0;
+  pid_t inner_pid = 0;
+  UniqueFd pidfd;  // of the whole process
+  std::uint64_t id = 0;
+  std::uint64_t parent = 0;
+  ProcessRef process;             // empty: not read yet
+  std::uint32_t cwd_version = 1;  // a value kept under another version is not valid any more
+  std::uint32_t umask_version = 1;
+  // Threads whose chdir, umask or execve was let through and which have not called again: the change may take effect
+  // at any moment, so until then nothing that it concerns is kept.
+  std::vector<std::weak_ptr<Caller>> changing_cwd;
+  std::vector<std::weak_ptr<Caller>> changing_umask;
+  std::vector<std::weak_ptr<Caller>> changing_image;
+};
+
+struct Limits {
+  rlimit file_size{};
+  rlimit open_files{};
+};
+
+class Caller {
+ public:
+  [[nodiscard]] pid_t tid() const { return tid_; }
+  [[nodiscard]] pid_t tgid() const { return group_->tgid; }
+  [[nodiscard]] pid_t inner_tid() const { return inner_tid_; }
+  [[nodiscard]] pid_t inner_pid() const { return group_->inner_pid; }
+  [[nodiscard]] std::uint64_t process_id() const { return group_->id; }
+  [[nodiscard]] int pidfd() const { return pidfd_.get(); }
+  [[nodiscard]] int process_pidfd() const { return group_->pidfd.get(); }
+
+  // Who it is, for the question and the record. Never empty.
+  ProcessRef process();
+
+  // Its working directory in the agent's view: a descriptor that stays valid until the next call of cwd(), and its
+  // statistics. ESRCH where the thread is gone.
+  struct WorkingDirectory {
+    int fd = -1;
+    const struct statx* stat = nullptr;
+  };
+  Result<WorkingDirectory> cwd();
+
+  // A copy of its descriptor `fd`: EBADF, or ESRCH where the thread is gone.
+  [[nodiscard]] Result<UniqueFd> descriptor(int fd) const;
+
+  Result<mode_t> umask();
+  [[nodiscard]] Result<Limits> limits() const;
+  [[nodiscard]] bool alive() const;
+
+ private:
+  friend class Callers;
+  Caller(int proc, pid_t tid) : proc_(proc), tid_(tid) {}
+  [[nodiscard]] std::vector<std::string> ancestry() const;
+
+  int proc_;  // our own /proc; Callers owns it and outlives its callers
+  pid_t tid_;
+  pid_t inner_tid_ = 0;
+  UniqueFd pidfd_;
+  bool exact_ = true;  // the pidfd is the thread's own, not that of its process
+  std::shared_ptr<Group> group_;
+
+  UniqueFd cwd_;
+  struct statx cwd_stat_ {};
+  std::uint32_t cwd_version_ = 0;  // 0: nothing kept
+
+  mode_t umask_ = 0;
+  std::uint32_t umask_version_ = 0;
+  std::optional<mode_t> next_umask_;  // what its own umask call will have set
+  std::uint32_t next_umask_version_ = 0;
+
+  bool changing_ = false;  // stands in one of the group's lists
+  std::uint64_t last_used_ = 0;
+};
+
+}  // namespace assent::resolve

@@ -1,0 +1,34 @@
+#include "resolve/look.h"
+
+#include <linux/openat2.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "base/kernel_abi.h"
+
+namespace assent::resolve {
+
+int look(int directory, const char* name, struct statx& out) {
+  int flags = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT;
+  if (name[0] == '\0') flags |= AT_EMPTY_PATH;
+  return ::statx(directory, name, flags, STATX_BASIC_STATS | STATX_BTIME | abi::kStatxMntId, &out) == 0 ? 0 : errno;
+}
+
+int pin(int directory, const char* name, std::uint64_t flags, UniqueFd& out) {
+  struct open_how how {};
+  how.flags = flags | O_PATH | O_CLOEXEC;
+  how.resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
+  const long fd = ::syscall(SYS_openat2, directory, name, &how, sizeof how);
+  if (fd < 0) return errno;
+  out.reset(static_cast<int>(fd));
+  return 0;
+}
+
+bool same_object(const struct statx& one, const struct statx& other) {
+  return one.stx_ino == other.stx_ino && one.stx_dev_major == other.stx_dev_major &&
+         one.stx_dev_minor == other.stx_dev_minor;
+}
+
+}  // namespace assent::resolve

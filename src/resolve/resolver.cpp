@@ -1,0 +1,247 @@
+#include "resolve/resolver.h"
+
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "base/sys.h"
+#include "resolve/look.h"
+
+namespace assent::resolve {
+namespace {
+
+constexpr int kTries = 8;
+constexpr std::uint64_t kTmpfile = O_TMPFILE & ~O_DIRECTORY;
+
+bool acts_on_host(Zone zone) { return zone == Zone::Gated || zone == Zone::Read; }
+
+LastLink last_link(const Open& open) {
+  if ((open.flags & O_CREAT) != 0 && (open.flags & O_EXCL) != 0) return LastLink::Keep;
+  if ((open.flags & O_NOFOLLOW) != 0) return LastLink::KeepUnlessSlash;
+  return LastLink::Follow;
+}
+
+LastLink last_link(Follow follow) { return follow == Follow::Yes ? LastLink::Follow : LastLink::KeepUnlessSlash; }
+
+// "/a/b" → {"/a", "b"}
+std::pair<std::string, std::string> split(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  return {path.substr(0, std::max<std::size_t>(slash, 1)), path.substr(slash + 1)};
+}
+
+}  // namespace
+
+Where where(const std::vector<Target>& targets) {
+  const bool gated = std::any_of(targets.begin(), targets.end(), [](const Target& t) { return acts_on_host(t.zone); });
+  return gated ? Where::Broker : Where::Floor;
+}
+
+bool only_reads(const Open& open) {
+  if ((open.flags & O_PATH) != 0) return true;
+  return (open.flags & O_ACCMODE) == O_RDONLY && (open.flags & (O_CREAT | O_TRUNC | kTmpfile)) == 0;
+}
+
+Result<std::vector<Target>> Resolver::resolve(const Action& action, Caller& caller) {
+  std::vector<Target> targets;
+  const auto one = [&](const PathArg& path, const Wanted& wanted) -> int {
+    auto found = target(caller, path, wanted);
+    if (!found) return found.error().code;
+    targets.push_back(std::move(*found));
+    return 0;
+  };
+  const auto two = [&](const PathArg& from, const Wanted& wanted, const PathArg& to) -> int {
+    targets.reserve(2);
+    const int error = one(from, wanted);
+    return error != 0 ? error : one(to, Wanted{});
+  };
+  struct Visitor {
+    const decltype(one)& first;
+    const decltype(two)& both;
+    int operator()(const Remove& a) const { return first(a.path, {}); }
+    int operator()(const Rename& a) const { return both(a.from, {}, a.to); }
+    int operator()(const Truncate& a) const { return first(a.path, {LastLink::Follow, Pin::Host}); }
+    int operator()(const Open& a) const {
+      return first(a.path, {last_link(a), only_reads(a) ? Pin::Agent : Pin::Host, a.resolve});
+    }
+    int operator()(const Link& a) const { return both(a.from, {last_link(a.follow), Pin::Host}, a.to); }
+    int operator()(const MakeDirectory& a) const { return first(a.path, {}); }
+    int operator()(const MakeSymlink& a) const { return first(a.path, {}); }
+    int operator()(const MakeNode& a) const { return first(a.path, {}); }
+    int operator()(const SetMetadata& a) const { return first(a.path, {last_link(a.follow), Pin::Host}); }
+    int operator()(const Exec& a) const {
+      const bool follow = (a.flags & AT_SYMLINK_NOFOLLOW) == 0;
+      return first(a.path, {follow ? LastLink::Follow : LastLink::KeepUnlessSlash, Pin::Agent});
+    }
+    int operator()(const Connect&) const { return 0; }
+    int operator()(const Bind&) const { return 0; }
+    int operator()(const Listen&) const { return 0; }
+    int operator()(const ChangeDirectory&) const { return 0; }
+    int operator()(const ChangeUmask&) const { return 0; }
+  };
+  if (const int error = std::visit(Visitor{one, two}, action); error != 0) return fail(error);
+  return targets;
+}
+
+// The agent may rename while we look; what was found on both sides must be the same object in the end.
+Result<Target> Resolver::target(Caller& caller, const PathArg& path, const Wanted& wanted) {
+  if (path.path.empty() && wanted.pin == Pin::None) return fail(ENOENT);  // acts on names need one
+  for (int i = 0; i < kTries; ++i) {
+    auto place = walk_.to(caller, path, wanted.last, wanted.resolve);
+    if (!place) return pass(std::move(place));
+    auto found = target_of_place(std::move(*place), wanted);
+    if (found || found.error().code != EAGAIN) return found;
+  }
+  return fail(EPERM, "cannot pin a file: it is being exchanged");
+}
+
+Result<Target> Resolver::target_of_place(Place place, const Wanted& wanted) {
+  if (place.object) return of_descriptor(std::move(place.object), wanted);
+  auto parent = directories_.find(place.directory, place.directory_stat);
+  if (!parent) return pass(std::move(parent));
+  if (place.name.empty()) return folder(std::move(*parent), place.spelling, wanted);
+  return named(std::move(place), std::move(*parent), wanted);
+}
+
+Result<Target> Resolver::named(Place place, DirectoryRef parent, const Wanted& wanted) {
+  Target target;
+  target.spelling = place.spelling;
+  target.path = join(parent->path, place.name);
+  target.zone = parent->zone;
+  target.mount = parent->mount;
+  target.name = std::move(place.name);
+  target.parent = std::move(parent);
+  if (place.stat) {
+    target.mount = place.stat->stx_mnt_id;
+    target.zone = view_.mount(target.mount).zone;
+  }
+  if (wanted.pin == Pin::Agent) {
+    target.stat = place.stat;
+    if (place.stat) {
+      target.id = sys::id_of(*place.stat);
+      struct statx pinned {};
+      int error = pin(place.directory, target.name.c_str(), O_NOFOLLOW, target.agent_object);
+      if (error == 0) error = look(target.agent_object.get(), "", pinned);
+      if (error != 0 || !same_object(pinned, *place.stat)) return fail(EAGAIN);
+    }
+    judge_names(target);
+    return target;
+  }
+  struct statx stat {};
+  int error = 0;
+  if (wanted.pin == Pin::Host) {
+    error = pin(target.parent->host.get(), target.name.c_str(), O_NOFOLLOW, target.object);
+    if (error == 0) error = look(target.object.get(), "", stat);
+  } else {
+    error = look(target.parent->host.get(), target.name.c_str(), stat);
+  }
+  if (error != 0 && error != ENOENT) return fail(error);
+  if (error == 0) {
+    target.stat = stat;
+    target.id = sys::id_of(stat);
+  }
+  if (const int differs = compare(target, place.stat); differs != 0) return fail(differs);
+  judge_names(target);
+  return target;
+}
+
+int Resolver::compare(Target& target, const std::optional<struct statx>& seen) const {
+  if (!seen && !target.stat) return 0;
+  if (seen && target.stat && same_object(*seen, *target.stat)) return 0;
+  const bool covered = seen && seen->stx_mnt_id != target.parent->mount;
+  const bool built = view_.mount(target.parent->mount).backing == Backing::Built;
+  // Made-up folders stand for the host's of the same name. Anything else that launch put there hides what is below.
+  const bool stand_in = seen && target.stat && is_directory(*seen) && is_directory(*target.stat) &&
+                        view_.mount(seen->stx_mnt_id).backing == Backing::Built;
+  if (stand_in) return 0;
+  if (!covered && !built) return EAGAIN;  // a rename between the two looks
+  target.hidden = true;
+  return 0;
+}
+
+// What the session made itself hides nothing from it.
+void Resolver::judge_names(Target& target) const {
+  target.own = own_.contains(target.id);
+  target.own_folder = target.parent && own_.contains(target.parent->id);
+  if (!target.own && !target.hidden) target.hidden = view_.is_hidden(target.path);
+}
+
+Result<Target> Resolver::folder(DirectoryRef directory, Spelling spelling, const Wanted& wanted) {
+  Target target;
+  target.spelling = spelling;
+  target.path = directory->path;
+  target.zone = directory->zone;
+  target.mount = directory->mount;
+  struct statx stat {};
+  if (const int error = look(directory->host.get(), "", stat); error != 0) return fail(error);
+  target.stat = stat;
+  target.id = sys::id_of(stat);
+  if (wanted.pin == Pin::Host) {
+    target.object = UniqueFd(::fcntl(directory->host.get(), F_DUPFD_CLOEXEC, 0));
+    if (!target.object) return sys::last_error("fcntl");
+  }
+  target.parent = std::move(directory);
+  judge_names(target);
+  return target;
+}
+
+// The object is certain; looked for is its name, for the rules and to act on it on the host's side.
+Result<Target> Resolver::of_descriptor(UniqueFd object, const Wanted& wanted) {
+  struct statx stat {};
+  if (const int error = look(object.get(), "", stat); error != 0) return fail(error);
+  if (is_directory(stat)) {
+    auto directory = directories_.find(object.get(), stat);
+    if (!directory) return pass(std::move(directory));
+    auto target = folder(std::move(*directory), Spelling::Dot, wanted);
+    if (target) target->agent_object = std::move(object);
+    return target;
+  }
+  Target target;
+  target.stat = stat;
+  target.id = sys::id_of(stat);
+  target.mount = stat.stx_mnt_id;
+  auto path = sys::path_of(object.get());
+  if (!path) return pass(std::move(path));
+  target.path = std::move(*path);
+  target.agent_object = std::move(object);
+
+  UniqueFd above;
+  struct statx above_stat {};
+  const auto [directory, name] =
+      target.path.front() == '/' ? split(target.path) : std::pair<std::string, std::string>();
+  int error = directory.empty() ? ENOENT : 0;
+  if (error == 0) {
+    error = pin(view_.agent_root(), directory.size() == 1 ? "." : directory.c_str() + 1, O_DIRECTORY, above);
+  }
+  if (error == 0) error = look(above.get(), "", above_stat);
+  if (error == 0) {
+    if (auto parent = directories_.find(above.get(), above_stat); parent) {
+      target.zone = (*parent)->zone;
+      UniqueFd found;
+      struct statx found_stat {};
+      error = pin((*parent)->host.get(), name.c_str(), O_NOFOLLOW, found);
+      if (error == 0) error = look(found.get(), "", found_stat);
+      if (error == 0 && same_object(found_stat, stat)) {
+        // A descriptor that the broker gave is on the host's mount; what it shows is seen through the parent's.
+        if (!view_.knows(target.mount)) target.mount = (*parent)->mount;
+        target.parent = std::move(*parent);
+        target.name = name;
+        if (wanted.pin == Pin::Host) target.object = std::move(found);
+      }
+    }
+  }
+  if (view_.knows(target.mount)) {
+    target.zone = view_.mount(target.mount).zone;
+  } else {
+    target.mount = 0;
+  }
+  // Pipes, sockets, terminals and memory files that the agent holds already: nothing of the machine's is behind them
+  // that it could not reach before.
+  const bool anonymous = target.path.front() != '/' || target.path.starts_with("/memfd:");
+  if (!target.parent && (anonymous || !S_ISREG(stat.stx_mode))) target.zone = Zone::Kernel;
+  judge_names(target);
+  return target;
+}
+
+}  // namespace assent::resolve

@@ -1,0 +1,65 @@
+// Walk: a path of the agent's → the place it names in the agent's view, pinned.
+// In: the caller, the path as it was copied. Out: the directory (a descriptor), the last name and what stood there; or
+// the object itself where the path ends in a descriptor. Symbolic links mean what they mean to the agent: absolute
+// ones begin at its root, /proc/self is its own, /proc/PID/fd/N is fetched from the right process.
+// Never: a link followed by the kernel on our behalf, a lookup in our own root, a process outside the sandbox.
+//
+// Permissions are those of our own user, group and supplementary groups. The first two are the agent's; launch keeps
+// the third the same.
+#pragma once
+
+#include <sys/stat.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "assent/action.h"
+#include "assent/result.h"
+#include "assent/target.h"
+#include "resolve/caller.h"
+#include "resolve/spelling.h"
+#include "resolve/view.h"
+
+namespace assent::resolve {
+
+// What happens to a symbolic link in the last place.
+enum class LastLink {
+  Keep,             // unlink, rename, mkdir …: never followed
+  KeepUnlessSlash,  // lchown, O_NOFOLLOW …: "link/" is followed all the same
+  Follow,
+};
+
+struct Place {
+  // The directory; borrowed (the caller's cwd, the agent's root) where `owned` is empty, then valid until the next
+  // call.
+  int directory = -1;
+  UniqueFd owned;
+  struct statx directory_stat {};
+  std::string name;  // empty: the directory itself, or `object`
+  Spelling spelling = Spelling::Plain;
+  std::optional<struct statx> stat;  // of `name` in the agent's view; none: no such name
+  UniqueFd object;                   // the path ended in a descriptor: this one; nothing else is set
+};
+
+class Walk {
+ public:
+  Walk(const View& view, int proc) : view_(view), proc_(proc) {}
+
+  // An empty path is the descriptor itself. `resolve`: RESOLVE_* of openat2.
+  Result<Place> to(Caller& caller, const PathArg& path, LastLink last, std::uint64_t resolve = 0) const;
+
+ private:
+  struct Base {
+    int fd = -1;
+    UniqueFd owned;
+    std::optional<struct statx> stat;
+  };
+  Result<Base> base_of(Caller& caller, int dirfd, const Spelled& spelled) const;
+  Result<Place> quickly(Base& base, const Spelled& spelled) const;
+
+  const View& view_;
+  int proc_;
+};
+
+}  // namespace assent::resolve
