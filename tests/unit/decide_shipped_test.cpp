@@ -1,0 +1,114 @@
+// The profiles that come with the program: they load, and the tests written in them hold.
+#include <gtest/gtest.h>
+
+#include "decide/act.h"
+#include "decide/policy.h"
+#include "decide/sources.h"
+
+namespace assent::decide {
+namespace {
+
+LoadOptions options_for(std::string_view name) {
+  LoadOptions out;
+  out.layers = Layers::ProfileOnly;
+  out.places = {"/home/u/work/proj", "/home/u", "/tmp", "1000"};
+  out.profiles = {std::string(name)};
+  out.config.clear();
+  out.etc = "/nonexistent/assent";
+  out.shares.clear();
+  return out;
+}
+
+TEST(Shipped, TheFourOfEveryDayAreThere) {
+  for (const auto* name : {"base", "default", "ci", "readonly"}) {
+    EXPECT_TRUE(std::any_of(shipped_profiles().begin(), shipped_profiles().end(), [name](const Shipped& s) {
+      return s.name == name;
+    })) << name;
+  }
+}
+
+TEST(Shipped, EveryProfileLoadsAndItsOwnTestsHold) {
+  for (const auto& shipped : shipped_profiles()) {
+    const auto policy = Policy::load(options_for(shipped.name));
+    if (!policy) {
+      for (const auto& problem : policy.error()) ADD_FAILURE() << to_string(problem);
+      continue;
+    }
+    const auto outcomes = run_tests(*policy);
+    EXPECT_GE(outcomes.size(), 2u) << shipped.name << " has no tests of its own";
+    for (const auto& outcome : outcomes) {
+      EXPECT_TRUE(outcome.passed()) << to_string(outcome.test) << ": " << outcome.act << ": expected "
+                                    << name(outcome.expected) << ", got " << name(outcome.decision.verdict) << " by "
+                                    << to_string(outcome.decision.rule) << " " << outcome.problem;
+    }
+  }
+}
+
+// What sed -i, git add, git commit and git checkout -b do, as strace shows it (git 2.39), must pass without a question.
+TEST(Shipped, OrdinaryGitWorkAsksNothing) {
+  const auto policy = Policy::load(options_for("default"));
+  ASSERT_TRUE(policy);
+  struct Step {
+    const char* act;
+    FactSet facts;
+  };
+  const FactSet own = bit(Fact::Own);
+  const FactSet over = bit(Fact::Replaced);
+  const FactSet clean_over = bit(Fact::Replaced) | bit(Fact::Recoverable);
+  const Step steps[] = {
+      {"create sedCyH6F9", 0},
+      {"metadata sedCyH6F9", own},
+      {"rename sedCyH6F9", own},
+      {"delete README.md", clean_over},
+      {"delete README.md", own | over},  // the second sed -i replaces what the first one made
+      {"create .git/index.lock", 0},
+      {"create .git/objects/58", 0},
+      {"create .git/objects/58/tmp_obj_c6VeDA", bit(Fact::OwnFolder)},
+      {"create .git/objects/58/7be6b4c3f93f93c489c0111bba5596147a26cb", bit(Fact::OwnFolder)},
+      {"delete .git/objects/58/tmp_obj_c6VeDA", own},
+      {"metadata .git/objects/0c/fbf08886fca9a91cb753ec8734c84fcbe52c9f", 0},
+      {"rename .git/index.lock", own},
+      {"delete .git/index", over},
+      {"modify .git/COMMIT_EDITMSG", 0},
+      {"truncate .git/COMMIT_EDITMSG", 0},
+      {"create .git/HEAD.lock", 0},
+      {"create .git/refs/heads/main.lock", 0},
+      {"modify .git/logs/HEAD", 0},
+      {"modify .git/logs/refs/heads/main", 0},
+      {"delete .git/refs/heads/main", over},
+      {"delete .git/HEAD.lock", own},
+      {"create .git/objects/maintenance.lock", 0},
+      {"create .git/logs/refs/heads/feature", 0},
+      {"create .git/refs/heads/feature", 0},
+      {"delete .git/HEAD", over},
+      {"delete .git/ORIG_HEAD", over},
+      {"delete .git/packed-refs", over},
+  };
+  for (const auto& step : steps) {
+    const std::string act = step.act;
+    const std::vector<std::string> words{act.substr(0, act.find(' ')), act.substr(act.find(' ') + 1)};
+    const auto request = request_for(*policy, words, {step.facts, 0, 0}, "/home/u/work/proj");
+    ASSERT_TRUE(request) << act;
+    const auto decision = policy->decide(*request);
+    EXPECT_EQ(decision.verdict, Verdict::Allow) << act << " by " << to_string(decision.rule);
+  }
+}
+
+TEST(Shipped, EveryWayToDestroyAnOnlyCopyAsks) {
+  const auto policy = Policy::load(options_for("default"));
+  ASSERT_TRUE(policy);
+  for (const auto* folder : {"/home/u/work/proj/notes/imp", "/home/u/work/proj/data/app.sqlite",
+                             "/home/u/Documents/doc", "/home/u/work/other/o.c"}) {
+    for (const auto* operation : {"delete", "rename", "truncate", "modify"}) {
+      for (const FactSet facts : {FactSet{0}, bit(Fact::Replaced), bit(Fact::OwnFolder)}) {
+        const std::vector<std::string> words{operation, folder};
+        const auto request = request_for(*policy, words, {facts, 0, 0}, "/");
+        ASSERT_TRUE(request);
+        EXPECT_EQ(policy->decide(*request).verdict, Verdict::Ask) << operation << " " << folder;
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace assent::decide
