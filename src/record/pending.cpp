@@ -1,0 +1,149 @@
+#include "record/pending.h"
+
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstring>
+
+#include "base/sys.h"
+
+namespace assent::record {
+
+namespace {
+
+void store(std::uint64_t& place, std::uint64_t value) {
+  std::atomic_ref<std::uint64_t>(place).store(value, std::memory_order_release);
+}
+
+Status pread_all(int fd, void* to, std::size_t size, std::size_t offset) {
+  auto* at = static_cast<char*>(to);
+  while (size > 0) {
+    const ssize_t n = ::pread(fd, at, size, static_cast<off_t>(offset));
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return sys::last_error("pread");
+    if (n == 0) return fail(EBADMSG, "cannot read audit.pending: it is cut");
+    at += n;
+    offset += static_cast<std::size_t>(n);
+    size -= static_cast<std::size_t>(n);
+  }
+  return {};
+}
+
+Result<PendingHeader> read_header(int fd) {
+  PendingHeader header;
+  if (auto status = pread_all(fd, &header, sizeof header, 0); !status) return pass(std::move(status));
+  if (header.magic != kPendingMagic || header.version != 1) {
+    return fail(EBADMSG, "cannot read audit.pending: not a file of this version");
+  }
+  return header;
+}
+
+}  // namespace
+
+Result<PendingFile> PendingFile::create(int directory) {
+  auto fd = sys::openat(directory, kPendingName, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
+  if (!fd) return pass(std::move(fd));
+  // btrfs writes a changed block to a new place, which can fail later as SIGBUS; in-place writes cannot.
+  unsigned flags = 0;
+  if (::ioctl(fd->get(), FS_IOC_GETFLAGS, &flags) == 0) {
+    flags |= FS_NOCOW_FL;
+    (void)::ioctl(fd->get(), FS_IOC_SETFLAGS, &flags);
+  }
+  if (const int code = ::posix_fallocate(fd->get(), 0, kPendingSize); code != 0) {
+    errno = code;
+    return sys::last_error("posix_fallocate");
+  }
+  void* map = ::mmap(nullptr, kPendingSize, PROT_READ | PROT_WRITE, MAP_SHARED, fd->get(), 0);
+  if (map == MAP_FAILED) return sys::last_error("mmap");
+  PendingFile file(std::move(*fd), static_cast<char*>(map));
+  file.header().version = 1;
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  file.header().magic = kPendingMagic;
+  return file;
+}
+
+PendingFile::PendingFile(PendingFile&& other) noexcept
+    : fd_(std::move(other.fd_)),
+      map_(std::exchange(other.map_, nullptr)),
+      committed_(other.committed_),
+      generation_(other.generation_) {}
+
+PendingFile::~PendingFile() {
+  if (map_ != nullptr) ::munmap(map_, kPendingSize);
+}
+
+void PendingFile::publish(std::size_t open) {
+  store(header().slot[generation_ % 2].filled, static_cast<std::uint64_t>(committed_) << 32 | open);
+}
+
+void PendingFile::open(std::size_t size, std::size_t staged_size) {
+  store(header().staged, staged_size);
+  publish(size);
+}
+
+void PendingFile::commit(std::size_t size) {
+  committed_ += size;
+  publish(0);
+}
+
+void PendingFile::restart(std::uint64_t base) {
+  auto& next = header().slot[(generation_ + 1) % 2];
+  store(next.base, base);
+  store(next.filled, 0);
+  store(header().generation, ++generation_);
+  // A reader that copies lines which are written from here on must see the new generation.
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  committed_ = 0;
+}
+
+void PendingFile::set_counts(const Counts& counts) {
+  store(header().counts.allowed, counts.allowed);
+  store(header().counts.denied, counts.denied);
+  store(header().counts.asked, counts.asked);
+}
+
+Result<PendingCopy> read_pending(int directory) {
+  auto fd = sys::openat(directory, kPendingName, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  if (!fd) return pass(std::move(fd));
+  // The writer may start from the front while we copy; then the generation has changed and we copy again. A writer
+  // flushes every few milliseconds at most, so a few tries do.
+  for (int attempt = 0; attempt < 1000; ++attempt) {
+    auto before = read_header(fd->get());
+    if (!before) return pass(std::move(before));
+    const auto& slot = before->slot[before->generation % 2];
+    const std::uint64_t committed = slot.filled >> 32;
+    const std::uint64_t open = slot.filled & 0xFFFFFFFFU;
+    const std::uint64_t staged = open > 0 ? before->staged : 0;
+    if (committed + open > kDataCapacity || staged > kStagedCapacity) {
+      return fail(EBADMSG, "cannot read audit.pending: it is damaged");
+    }
+    PendingCopy copy;
+    copy.base = slot.base;
+    copy.counts = before->counts;
+    copy.lines.resize(committed);
+    copy.open.resize(open);
+    copy.staged.resize(staged);
+    Status status = pread_all(fd->get(), copy.lines.data(), committed, kDataOffset);
+    if (status) status = pread_all(fd->get(), copy.open.data(), open, kDataOffset + committed);
+    if (status) status = pread_all(fd->get(), copy.staged.data(), staged, kStagedOffset);
+    if (!status) return pass(std::move(status));
+    auto after = read_header(fd->get());
+    if (!after) return pass(std::move(after));
+    if (after->generation == before->generation) return copy;
+  }
+  return fail(EAGAIN, "cannot read audit.pending: it changes too fast");
+}
+
+Result<Counts> read_counts(int directory) {
+  auto fd = sys::openat(directory, kPendingName, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  if (!fd) return pass(std::move(fd));
+  auto header = read_header(fd->get());
+  if (!header) return pass(std::move(header));
+  return header->counts;
+}
+
+}  // namespace assent::record

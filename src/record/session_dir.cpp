@@ -1,0 +1,140 @@
+#include "record/session_dir.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sodium.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <ctime>
+#include <memory>
+
+#include "base/show.h"
+#include "base/sys.h"
+
+namespace assent::record {
+
+namespace {
+
+constexpr std::string_view kShape = "dddddddd-dddddd-xxxx";
+
+Status make_directory(const std::string& path) {
+  if (::mkdir(path.c_str(), 0700) == 0 || errno == EEXIST) return {};
+  return fail(errno, fmt::format("cannot create {}: {}", show(path), ::strerrordesc_np(errno)));
+}
+
+Status make_directories(const std::string& path) {
+  for (std::size_t at = path.find('/', 1); at != std::string::npos; at = path.find('/', at + 1)) {
+    if (auto status = make_directory(path.substr(0, at)); !status) return status;
+  }
+  return make_directory(path);
+}
+
+}  // namespace
+
+Result<std::string> state_directory() {
+  const char* state = std::getenv("XDG_STATE_HOME");
+  if (state != nullptr && state[0] == '/') return std::string(state) + "/assent";
+  const char* home = std::getenv("HOME");
+  if (home != nullptr && home[0] == '/') return std::string(home) + "/.local/state/assent";
+  return fail(ENOENT, "cannot find the state folder: neither XDG_STATE_HOME nor HOME is an absolute path");
+}
+
+std::string session_path(std::string_view state, std::string_view session) {
+  return fmt::format("{}/sessions/{}", state, session);
+}
+
+std::string new_session_id() {
+  const std::time_t now = ::time(nullptr);
+  std::tm utc{};
+  ::gmtime_r(&now, &utc);
+  return fmt::format("{:04}{:02}{:02}-{:02}{:02}{:02}-{:04x}", utc.tm_year + 1900, utc.tm_mon + 1, utc.tm_mday,
+                     utc.tm_hour, utc.tm_min, utc.tm_sec, ::randombytes_uniform(0x10000));
+}
+
+bool is_session_id(std::string_view text) {
+  return std::equal(text.begin(), text.end(), kShape.begin(), kShape.end(), [](char c, char shape) {
+    const bool digit = c >= '0' && c <= '9';
+    if (shape == 'd') return digit;
+    if (shape == 'x') return digit || (c >= 'a' && c <= 'f');
+    return c == shape;
+  });
+}
+
+Result<NewSession> make_session_directory(const std::string& state) {
+  if (::sodium_init() < 0) return fail(EIO, "cannot start libsodium");
+  const std::string sessions = state + "/sessions";
+  if (auto status = make_directories(sessions); !status) return pass(std::move(status));
+  for (int attempt = 0; attempt < 64; ++attempt) {
+    NewSession session;
+    session.id = new_session_id();
+    session.path = session_path(state, session.id);
+    if (::mkdir(session.path.c_str(), 0700) != 0) {
+      if (errno == EEXIST) continue;
+      return fail(errno, fmt::format("cannot create {}: {}", show(session.path), ::strerrordesc_np(errno)));
+    }
+    auto directory = sys::openat(AT_FDCWD, session.path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    if (!directory) return pass(std::move(directory));
+    session.directory = std::move(*directory);
+    // The name of the folder itself must survive a power failure too, or a durable record has no place.
+    auto parent = sys::openat(AT_FDCWD, sessions.c_str(), O_RDONLY | O_DIRECTORY);
+    if (!parent) return pass(std::move(parent));
+    if (::fsync(parent->get()) != 0) return sys::last_error("fsync");
+    return session;
+  }
+  return fail(EEXIST, fmt::format("cannot create a session in {}: every name is taken", show(sessions)));
+}
+
+Result<std::vector<std::string>> list_sessions(const std::string& state) {
+  std::vector<std::string> out;
+  const std::string sessions = state + "/sessions";
+  const std::unique_ptr<DIR, int (*)(DIR*)> directory(::opendir(sessions.c_str()), ::closedir);
+  if (!directory) {
+    if (errno == ENOENT) return out;
+    return fail(errno, fmt::format("cannot read {}: {}", show(sessions), ::strerrordesc_np(errno)));
+  }
+  while (const dirent* entry = ::readdir(directory.get())) {
+    if (is_session_id(entry->d_name)) out.emplace_back(entry->d_name);
+  }
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
+Result<std::string> find_session(const std::string& state, std::string_view word) {
+  auto sessions = list_sessions(state);
+  if (!sessions) return pass(std::move(sessions));
+  if (sessions->empty()) return fail(ENOENT, fmt::format("cannot find a session: none is recorded in {}", show(state)));
+  if (word.empty() || word == "last") return sessions->back();
+  std::string found;
+  for (auto& session : *sessions) {
+    if (!session.starts_with(word)) continue;
+    if (!found.empty()) return fail(EINVAL, fmt::format("cannot find session {}: several begin so", show(word)));
+    found = std::move(session);
+  }
+  if (found.empty()) return fail(ENOENT, fmt::format("cannot find session {}: there is none", show(word)));
+  return found;
+}
+
+// Locks of the open file description: they are not lost when the same process opens and closes the file elsewhere.
+Status lock_log(int log) {
+  struct flock lock {};
+  lock.l_type = F_WRLCK;
+  lock.l_whence = SEEK_SET;
+  if (::fcntl(log, F_OFD_SETLK, &lock) == 0) return {};
+  if (errno == EACCES) errno = EAGAIN;
+  return sys::last_error("fcntl F_OFD_SETLK");
+}
+
+bool is_running(int directory) {
+  auto log = sys::openat(directory, kLogName, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  if (!log) return false;
+  struct flock lock {};
+  lock.l_type = F_RDLCK;
+  lock.l_whence = SEEK_SET;
+  return ::fcntl(log->get(), F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+}
+
+}  // namespace assent::record
