@@ -26,7 +26,12 @@ struct Radius {
   std::string root;                   // the tree that was counted
 };
 
-enum class Recovery { Vault, Git, None };  // from where the act could be taken back
+enum class Recovery {  // from where the act could be taken back
+  Vault,
+  Git,
+  None,     // it cannot be undone
+  NoLoss,   // nothing is lost by it: a new file, a move
+};
 
 struct Question {
   std::uint64_t id = 0;     // unique in the session

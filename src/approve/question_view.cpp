@@ -36,6 +36,8 @@ std::string_view words_of(Recovery recovery) {
       return "git holds the same content";
     case Recovery::None:
       return "cannot be undone";
+    case Recovery::NoLoss:
+      return "nothing that is there now is lost";
   }
   return "cannot be undone";
 }

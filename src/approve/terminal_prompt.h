@@ -9,7 +9,7 @@
 //  paste.
 //    Everything that a terminal sends by itself (replies to queries that the agent printed, mouse, pastes) is no
 //    answer.
-//  - Where a typed yes is asked for, only these very bytes and then Enter, alone, will do.
+//  - Where a typed yes is asked for, only these very bytes and then one Enter, with nothing after it, will do.
 // A question that the agent paints with its own output is only a picture: no key typed at it goes anywhere but to the
 // agent. `mark` is a word the agent does not know; it stands in every real question.
 #pragma once

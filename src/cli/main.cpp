@@ -1,0 +1,64 @@
+// assent: finds the verb and hands the rest of the command line to it.
+#include <fmt/format.h>
+
+#include <array>
+#include <cstdio>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/show.h"
+#include "cli/exit_status.h"
+#include "cli/verbs.h"
+
+namespace {
+
+using namespace assent;
+
+struct Verb {
+  std::string_view name;
+  std::string_view summary;
+  int (*main)(cli::Arguments);
+};
+
+constexpr std::array kVerbs{
+    Verb{"run", "launch an agent inside the sandbox", cli::run_main},
+    Verb{"sessions", "list the sessions", cli::sessions_main},
+    Verb{"log", "what was decided in a session", cli::log_main},
+    Verb{"show", "one session or record whole", cli::show_main},
+    Verb{"verify", "recompute the audit chain", cli::verify_main},
+    Verb{"check", "say what the profile would decide", cli::check_main},
+    Verb{"profile", "list, print, lint, test and create profiles", cli::profile_main},
+    Verb{"doctor", "prove each kernel gate on this machine", cli::doctor_main},
+    Verb{"completion", "print shell completion", cli::completion_main},
+};
+
+void print_usage(std::FILE* out) {
+  fmt::print(out, "usage: assent <verb> [options]\n\nNothing is destroyed without a human's assent.\n\n");
+  for (const auto& verb : kVerbs) fmt::print(out, "  {:<12}{}\n", verb.name, verb.summary);
+  fmt::print(out, "\n'assent <verb> --help' says more; 'assent run -- COMMAND' is where to start.\n");
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const std::vector<std::string> words(argv + 1, argv + argc);
+  if (words.empty()) {
+    print_usage(stderr);
+    return cli::kUsage;
+  }
+  const std::string& first = words.front();
+  if (first == "--help" || first == "-h" || first == "help") {
+    print_usage(stdout);
+    return cli::kOk;
+  }
+  if (first == "--version") {
+    fmt::print("assent {}\n", ASSENT_VERSION);
+    return cli::kOk;
+  }
+  for (const auto& verb : kVerbs) {
+    if (verb.name == first) return verb.main(std::span(words).subspan(1));
+  }
+  fmt::print(stderr, "assent: cannot run '{}': no such verb; see 'assent --help'\n", show(first));
+  return cli::kUsage;
+}

@@ -1,0 +1,22 @@
+// The verbs of the command line, a file each. In: the arguments after the verb. Out: the exit status (docs/exit-status
+// in assent(1)): 0, 1 for a negative answer, 2 for bad usage, 125 for an internal failure.
+#pragma once
+
+#include <span>
+#include <string>
+
+namespace assent::cli {
+
+using Arguments = std::span<const std::string>;
+
+int run_main(Arguments arguments);
+int sessions_main(Arguments arguments);
+int log_main(Arguments arguments);
+int show_main(Arguments arguments);
+int verify_main(Arguments arguments);
+int check_main(Arguments arguments);
+int profile_main(Arguments arguments);
+int doctor_main(Arguments arguments);
+int completion_main(Arguments arguments);
+
+}  // namespace assent::cli

@@ -1,0 +1,63 @@
+#include "session/denials.h"
+
+#include <poll.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "session/subject_text.h"
+
+namespace assent::session {
+
+namespace {
+
+std::string reason_of(const Judgement& judgement, Attendance attendance) {
+  if (judgement.answer && !judgement.answer->reason.empty()) return judgement.answer->reason;
+  if (judgement.answer && judgement.answer->who == "timeout") return "nobody answered in time";
+  if (judgement.answer && judgement.answer->who != "headless") return "a human said no";
+  if (judgement.decision.verdict == Verdict::Ask && attendance == Attendance::Nobody) return "needs a human, none is attached";
+  return judgement.decision.reason.empty() ? "a rule denies it" : judgement.decision.reason;
+}
+
+std::string suggestion_of(const Judgement& judgement, Attendance attendance) {
+  if (judgement.answer && judgement.answer->who != "headless" && judgement.answer->who != "timeout") return "do not try this again; ask what to do instead";
+  if (judgement.decision.verdict == Verdict::Ask && attendance == Attendance::Nobody) {
+    return "leave it as it is and tell the user; a session with a terminal can ask";
+  }
+  return "leave it as it is and tell the user";
+}
+
+// The agent chose what its descriptor 2 is, so writing there must neither wait nor raise a signal: one write of less
+// than PIPE_BUF bytes to something that says it has room.
+void write_to_stderr(const Judgement& judgement, const std::string& line) {
+  auto target = judgement.caller->descriptor(2);
+  if (!target) return;
+  pollfd ready{target->get(), POLLOUT, 0};
+  if (::poll(&ready, 1, 0) != 1 || (ready.revents & POLLOUT) == 0) return;
+  const iovec bytes{const_cast<char*>(line.data()), std::min<std::size_t>(line.size(), 4096)};
+  // RWF_NOWAIT where the file can; a terminal or an old kernel's pipe cannot, and has just said that it has room.
+  if (::pwritev2(target->get(), &bytes, 1, -1, RWF_NOWAIT) < 0 && errno == EOPNOTSUPP) {
+    [[maybe_unused]] const ssize_t n = ::writev(target->get(), &bytes, 1);
+  }
+}
+
+}  // namespace
+
+void Denials::tell(const Judgement& judgement, int error, std::uint64_t record) {
+  ++count_;
+  const SubjectText text = subject_text(judgement);
+  const std::string reason = reason_of(judgement, attendance_);
+  const std::string suggestion = suggestion_of(judgement, attendance_);
+  record::Denial denial;
+  denial.process = judgement.request.process->id;
+  denial.operation = text.operation;
+  denial.object = text.object;
+  denial.rule = judgement.decision.rule;
+  denial.reason = reason;
+  denial.suggestion = suggestion;
+  denial.may_ask = judgement.decision.verdict == Verdict::Ask ? record::MayAsk::Yes : record::MayAsk::No;
+  denial.error = error;
+  denial.record = record;
+  if (const auto line = file_.add(denial, judgement.request.process->cwd)) write_to_stderr(judgement, *line);
+}
+
+}  // namespace assent::session

@@ -1,0 +1,336 @@
+#include "session/gate.h"
+
+#include <fmt/format.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/remote_memory.h"
+#include "base/sys.h"
+#include "broker/arguments.h"
+#include "decode/decode.h"
+#include "session/kernel_reads.h"
+
+namespace assent::session {
+
+namespace {
+
+// How many calls are served before timers and answers get their turn.
+constexpr int kCallsATurn = 64;
+
+}  // namespace
+
+bool Gate::serve() {
+  auto readiness = notify::Readiness::Seen;
+  for (int i = 0; i < kCallsATurn; ++i) {
+    auto received = rooms_.listener.receive(readiness);
+    readiness = notify::Readiness::Unknown;
+    if (!received) return received.error().code != ESHUTDOWN;
+    if (!received->has_value()) return true;
+    handle(**received);
+  }
+  return true;
+}
+
+void Gate::handle(const Call& call) {
+  auto caller = rooms_.callers.pin(call);
+  if (!caller) return reply(call, ReturnErrno{EPERM});
+  auto action = decode::decode(call, RemoteMemory(call.tid));
+  // Only if the call still waits were the thread and the memory those of the one who called.
+  if (!rooms_.listener.alive(call.id)) return;
+  if (!action) return reply(call, ReturnErrno{action.error().code});
+
+  Judgement judgement;
+  judgement.call = call;
+  judgement.caller = std::move(*caller);
+  judgement.action = std::move(*action);
+  judgement.request.call = decode::call_name(call.number);
+  if (const auto* act = std::get_if<Exec>(&judgement.action)) {
+    const Exec copy = *act;
+    return exec(std::move(judgement), copy);
+  }
+  if (const auto* act = std::get_if<Connect>(&judgement.action)) {
+    const Connect copy = *act;
+    return connect(std::move(judgement), copy);
+  }
+  if (const auto* act = std::get_if<Bind>(&judgement.action)) {
+    const Bind copy = *act;
+    return bind(std::move(judgement), copy);
+  }
+  if (const auto* act = std::get_if<Listen>(&judgement.action)) return listen(call, judgement.caller, *act);
+  if (std::holds_alternative<ChangeDirectory>(judgement.action) || std::holds_alternative<ChangeUmask>(judgement.action)) {
+    return observe(call, judgement.caller, judgement.action);
+  }
+  file_call(std::move(judgement));
+}
+
+void Gate::observe(const Call& call, const resolve::CallerRef& caller, const Action& action) {
+  const auto proof = rooms_.floor.proof(launch::CallKind::Observe, Zone::Read);
+  if (!proof) return reply(call, ReturnErrno{EPERM});
+  rooms_.callers.observe(caller, action);
+  reply(call, Continue(*proof));
+}
+
+void Gate::exec(Judgement judgement, const Exec& act) {
+  const auto proof = rooms_.floor.proof(launch::CallKind::Exec, Zone::Read);
+  if (!proof) return refuse(judgement, Error{EPERM, "the floor is not proved for execve"});
+  // A shell tries every folder of PATH: a program that is not there is no act, and the kernel says so itself.
+  auto program = rooms_.resolver.resolve(judgement.action, *judgement.caller);
+  if (!program || (!program->empty() && !program->front().exists() && !program->front().agent_object.valid())) {
+    rooms_.callers.observe(judgement.caller, judgement.action);
+    return reply(judgement.call, Continue(*proof));
+  }
+  judgement.request.process = judgement.caller->process();
+  judgement.request.subject = ExecSubject{program->empty() || program->front().path.empty() ? act.path.path : program->front().path, act.argv};
+  judgement.decision.verdict = Verdict::Allow;
+  judgement.decision.rule = RuleRef{"built-in", 0};
+  const record::Act recorded{&judgement.request, &judgement.decision};
+  if (auto status = rooms_.log.exec(recorded); !status) return reply(judgement.call, ReturnErrno{EPERM});
+  rooms_.callers.observe(judgement.caller, judgement.action);
+  rooms_.questions.forget_process(judgement.caller->process_id());
+  reply(judgement.call, Continue(*proof));
+}
+
+void Gate::file_call(Judgement judgement) {
+  if (auto code = broker::invalid_arguments(judgement.action)) return reply(judgement.call, ReturnErrno{*code});
+  auto targets = rooms_.resolver.resolve(judgement.action, *judgement.caller);
+  if (!targets) return reply(judgement.call, ReturnErrno{targets.error().code});
+  judgement.targets = std::move(*targets);
+
+  if (const auto* open = std::get_if<Open>(&judgement.action); open != nullptr && resolve::only_reads(*open)) {
+    const Open copy = *open;
+    return open_to_read(std::move(judgement), copy);
+  }
+  if (resolve::where(judgement.targets) == resolve::Where::Floor) return on_the_floor(std::move(judgement));
+  decide(std::move(judgement));
+}
+
+void Gate::on_the_floor(Judgement judgement) {
+  const Zone zone = judgement.targets.empty() ? Zone::Read : judgement.targets.front().zone;
+  std::optional<FloorProof> proof;
+  if (std::holds_alternative<Open>(judgement.action)) {
+    proof = rooms_.floor.proof(launch::CallKind::OpenForWrite, zone);
+  } else if (std::holds_alternative<Truncate>(judgement.action)) {
+    proof = rooms_.floor.proof(launch::CallKind::TruncatePath, zone);
+  } else if (!std::holds_alternative<SetMetadata>(judgement.action)) {
+    proof = rooms_.floor.proof(launch::CallKind::ChangeName, zone);
+  }
+  if (proof) return reply(judgement.call, Continue(*proof));
+
+  // No proof: metadata (the kernel's own checks do not cover rewritten arguments there) or a kernel without Landlock. So
+  // we do it ourselves, on the pinned object; what is in the agent's own folders is the agent's.
+  const bool kernel_files = std::ranges::any_of(judgement.targets, [](const Target& t) { return t.zone == Zone::Kernel; });
+  if (kernel_files) return reply(judgement.call, ReturnErrno{EPERM});
+  if (auto code = rooms_.broker.foresee(judgement.action, judgement.targets)) return reply(judgement.call, ReturnErrno{*code});
+  judgement.request.process = judgement.caller->process();
+  judgement.request.subject = resolve::subjects(judgement.action, judgement.targets, {});
+  judgement.decision.verdict = Verdict::Allow;
+  judgement.decision.rule = RuleRef{"built-in", 0};
+  perform(std::move(judgement));
+}
+
+void Gate::open_to_read(Judgement judgement, const Open& open) {
+  const Target& target = judgement.targets.front();
+  if (target.hidden) return reply(judgement.call, ReturnErrno{EACCES});
+  // Never continued: the path could be rewritten to a hidden name, which a mask stops only until the host's user puts
+  // another file in its place.
+  if (auto code = refused_read(target, *judgement.caller)) return reply(judgement.call, ReturnErrno{*code});
+  if (is_own_terminal(target)) {
+    auto terminal = rooms_.terminal >= 0 ? sys::openat(AT_FDCWD, fmt::format("/proc/self/fd/{}", rooms_.terminal).c_str(), O_RDONLY | O_NOCTTY)
+                                         : Result<UniqueFd>(fail(ENXIO));
+    if (!terminal) return reply(judgement.call, ReturnErrno{terminal.error().code});
+    const auto close_on_exec = (open.flags & O_CLOEXEC) != 0 ? CloseOnExec::Yes : CloseOnExec::No;
+    return reply(judgement.call, ReturnDescriptor{std::move(*terminal), close_on_exec});
+  }
+  if (!target.agent_object.valid()) return reply(judgement.call, ReturnErrno{target.exists() ? EPERM : ENOENT});
+  auto outcome = rooms_.broker.open_for_reading(open, target.agent_object.get());
+  if (!outcome.would_block) return reply(judgement.call, std::move(outcome.reply));
+  const Call call = judgement.call;
+  auto started = rooms_.blocking.start_reading(call.id, open, std::move(judgement.targets.front().agent_object),
+                                               [this, call](broker::Outcome late) { reply(call, std::move(late.reply)); });
+  if (!started) reply(call, ReturnErrno{started.error().code});
+}
+
+void Gate::decide(Judgement judgement) {
+  resolve::Facts facts;
+  if (rooms_.recoverable) facts.recoverable = rooms_.recoverable;
+  auto subjects = resolve::subjects(judgement.action, judgement.targets, facts);
+  judgement.request.process = judgement.caller->process();
+  if (subjects.empty()) {  // changes nothing that rules are about
+    judgement.request.subject = std::move(subjects);
+    judgement.decision = Decision{};
+    judgement.decision.verdict = Verdict::Allow;
+    judgement.decision.rule = RuleRef{"built-in", 0};
+    return perform(std::move(judgement));
+  }
+  for (auto& subject : subjects) subject.touched = touched_.contains(subject.id);
+  judgement.request.subject = std::move(subjects);
+  judgement.request.hits = hits_.size();
+  weigh(std::move(judgement));
+}
+
+void Gate::weigh(Judgement judgement) {
+  const bool is_file = !std::holds_alternative<Connect>(judgement.action);
+  const auto verdict = rooms_.policy.judge(judgement.request);
+  judgement.decision = *verdict.decision;
+  judgement.decision.subject = verdict.subject;
+  // A connect is refused with what a firewall says, unless the rule names an errno.
+  if (!is_file && judgement.decision.error == EPERM) judgement.decision.error = EACCES;
+  if (judgement.decision.verdict == Verdict::Allow) return carry_out(std::move(judgement));
+
+  // Nobody is asked about what would fail anyway.
+  if (is_file) {
+    if (auto code = rooms_.broker.foresee(judgement.action, judgement.targets)) {
+      return reply(judgement.call, ReturnErrno{judgement.calling && *code == EEXIST ? EADDRINUSE : *code});
+    }
+  }
+  if (judgement.decision.verdict == Verdict::Deny) return deny(judgement, judgement.decision.error);
+  if (auto answer = rooms_.questions.already_answered(judgement)) {
+    judgement.answer = std::move(answer);
+    return resume(std::move(judgement));
+  }
+  rooms_.questions.ask(std::move(judgement));
+}
+
+void Gate::resume(Judgement judgement) {
+  if (!rooms_.listener.alive(judgement.call.id)) return;
+  const Answer& answer = *judgement.answer;
+  if (answer.consent == Consent::Yes) return carry_out(std::move(judgement));
+  deny(judgement, judgement.decision.error);
+  if (answer.consent == Consent::Stop && events_.stop_agent) events_.stop_agent();
+}
+
+void Gate::carry_out(Judgement judgement) {
+  if (std::holds_alternative<Connect>(judgement.action)) return connect_allowed(std::move(judgement));
+  perform(std::move(judgement));
+}
+
+void Gate::perform(Judgement judgement) {
+  // A human's yes must be on the disk before anything happens.
+  const bool asked = judgement.answer.has_value();
+  const record::Act act{&judgement.request, &judgement.decision, asked ? &*judgement.answer : nullptr};
+  auto permit = rooms_.log.intent(act, asked ? record::Durability::Durable : record::Durability::Buffered);
+  if (!permit) return reply(judgement.call, ReturnErrno{EPERM});
+  const std::uint64_t sequence = permit->sequence();
+
+  auto facts = facts_of(judgement);
+  if (!facts) {
+    broker::Outcome gone;
+    gone.reply = ReturnErrno{facts.error().code};
+    return finish(std::move(judgement), sequence, std::move(gone));
+  }
+  auto outcome = judgement.calling ? rooms_.broker.bind(std::move(*permit), judgement.calling->socket.fd.get(), judgement.targets.front(), *facts)
+                                   : rooms_.broker.perform(std::move(*permit), judgement.action, judgement.targets, *facts);
+  if (!outcome.would_block) return finish(std::move(judgement), sequence, std::move(outcome));
+
+  const std::uint64_t call = judgement.call.id;
+  const Open open = std::get<Open>(judgement.action);
+  Target target = std::move(judgement.targets.front());
+  judgement.targets.clear();
+  auto shared = std::make_shared<Judgement>(std::move(judgement));
+  auto started = rooms_.blocking.start(call, std::move(*permit), open, std::move(target), [this, shared, sequence](broker::Outcome late) {
+    finish(std::move(*shared), sequence, std::move(late));
+  });
+  if (!started) {
+    broker::Outcome refused;
+    refused.reply = ReturnErrno{started.error().code};
+    finish(std::move(*shared), sequence, std::move(refused));
+  }
+}
+
+Result<broker::CallerFacts> Gate::facts_of(const Judgement& judgement) {
+  broker::CallerFacts out;
+  const auto* open = std::get_if<Open>(&judgement.action);
+  const bool creates = (open != nullptr && (open->flags & (O_CREAT | (O_TMPFILE & ~O_DIRECTORY))) != 0) ||
+                       std::holds_alternative<MakeDirectory>(judgement.action) || std::holds_alternative<MakeNode>(judgement.action);
+  if (creates) {
+    auto mask = judgement.caller->umask();
+    if (!mask) return pass(std::move(mask));
+    out.umask = *mask;
+  }
+  if (std::holds_alternative<Truncate>(judgement.action)) {
+    auto limits = judgement.caller->limits();
+    if (!limits) return pass(std::move(limits));
+    out.file_size_limit = limits->file_size.rlim_cur;
+  }
+  return out;
+}
+
+void Gate::finish(Judgement judgement, std::uint64_t sequence, broker::Outcome outcome) {
+  if (outcome.raced) {
+    // The record of this attempt ends here; the next one gets its own.
+    if (!rooms_.log.outcome(sequence, record::Outcome{EAGAIN})) return reply(judgement.call, ReturnErrno{EPERM});
+    return judge_again(std::move(judgement));
+  }
+  remember(judgement, outcome);
+  record::Outcome recorded;
+  if (const auto* value = std::get_if<ReturnValue>(&outcome.reply)) recorded.value = value->value;
+  if (const auto* code = std::get_if<ReturnErrno>(&outcome.reply)) recorded.error = code->code;
+  if (!outcome.created.empty()) recorded.object = outcome.created.front();
+  if (outcome.signal != 0) ::syscall(SYS_pidfd_send_signal, judgement.caller->pidfd(), outcome.signal, nullptr, 0);
+  auto replied = rooms_.listener.reply(judgement.call.id, outcome.reply);
+  if (!replied && recorded.error == 0 && replied.error().code != ENOENT) recorded.error = replied.error().code;
+  // A log that cannot be written refuses every later act by itself.
+  if (auto status = rooms_.log.outcome(sequence, recorded); !status && events_.trouble) events_.trouble(status.error());
+  for (const auto& name : outcome.stranded) {
+    if (events_.trouble) {
+      events_.trouble(Error{EEXIST, fmt::format("a file was set aside as {} and could not be put back, its name was taken; 'assent doctor' tries again", name)});
+    }
+  }
+  if (events_.judged) events_.judged(judgement, recorded.error);
+}
+
+void Gate::judge_again(Judgement judgement) {
+  constexpr int kMostAttempts = 32;
+  if (++judgement.attempts >= kMostAttempts) {
+    return refuse(judgement, Error{EAGAIN, "something outside changes the name again and again while it is judged"});
+  }
+  judgement.targets.clear();
+  judgement.answer.reset();
+  file_call(std::move(judgement));
+}
+
+void Gate::remember(const Judgement& judgement, const broker::Outcome& outcome) {
+  for (const auto& id : outcome.created) rooms_.own.add(id);
+  for (const auto& id : outcome.removed) {
+    rooms_.own.forget(id);
+    touched_.erase(id);
+  }
+  if (std::holds_alternative<ReturnErrno>(outcome.reply)) return;
+  const auto* subjects = std::get_if<std::vector<FileSubject>>(&judgement.request.subject);
+  if (subjects == nullptr) return;
+  for (const auto& subject : *subjects) {
+    if (subject.operation == Operation::Rename && subject.type == FileType::Directory) rooms_.resolver.directories().renamed();
+    if (subject.own || subject.id == FileId{}) continue;
+    if (subject.operation == Operation::Modify || subject.operation == Operation::Truncate) touched_.insert(subject.id);
+    if (subject.operation != Operation::Create && !judgement.answer) hits_.insert(subject.id);
+  }
+}
+
+void Gate::deny(const Judgement& judgement, int error) {
+  const record::Act act{&judgement.request, &judgement.decision, judgement.answer ? &*judgement.answer : nullptr};
+  auto recorded = rooms_.log.denied(act, error);
+  if (!recorded && events_.trouble) events_.trouble(recorded.error());
+  rooms_.denials.tell(judgement, error, recorded ? *recorded : 0);
+  if (events_.judged) events_.judged(judgement, error);
+  reply(judgement.call, ReturnErrno{error});
+}
+
+void Gate::refuse(const Judgement& judgement, const Error& error) {
+  record::Act act;
+  act.request = &judgement.request;
+  act.error = error.what;
+  if (auto status = rooms_.log.denied(act, EPERM); !status && events_.trouble) events_.trouble(status.error());
+  reply(judgement.call, ReturnErrno{EPERM});
+}
+
+void Gate::reply(const Call& call, Reply reply) {
+  // ENOENT: the caller died meanwhile, nobody waits. Every other failure leaves it waiting for good, so it gets a no.
+  if (auto status = rooms_.listener.reply(call.id, reply); !status && status.error().code != ENOENT && events_.trouble) {
+    events_.trouble(status.error());
+  }
+}
+
+}  // namespace assent::session

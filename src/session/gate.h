@@ -1,0 +1,104 @@
+// Gate: the way of one call through the rooms, and the only place where they meet.
+//   listener → decode → resolve → decide → (ask) → record → broker → reply
+// In: stopped calls. Out: a reply to each. An error in any step is a denial with a definite errno; nothing continues in
+// the kernel without a FloorProof; nothing is performed without a Permit.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <unordered_set>
+
+#include "broker/broker.h"
+#include "decide/policy.h"
+#include "launch/floor.h"
+#include "notify/listener.h"
+#include "record/audit_log.h"
+#include "resolve/callers.h"
+#include "resolve/own_files.h"
+#include "resolve/resolver.h"
+#include "resolve/subjects.h"
+#include "session/blocking_opens.h"
+#include "session/connects.h"
+#include "session/denials.h"
+#include "session/judgement.h"
+#include "session/questions.h"
+
+namespace assent::session {
+
+class Gate {
+ public:
+  struct Rooms {  // all outlive the gate
+    EventLoop& loop;
+    notify::Listener& listener;
+    resolve::Callers& callers;
+    resolve::Resolver& resolver;
+    resolve::OwnFiles& own;
+    const decide::Policy& policy;
+    const launch::Floor& floor;
+    record::AuditLog& log;
+    broker::Broker& broker;
+    Questions& questions;
+    BlockingOpens& blocking;
+    Connects& connects;
+    Denials& denials;
+    std::function<bool(const std::string& path, const FileId& id)> recoverable;  // empty: never
+    int terminal = -1;  // the agent's terminal, where it has one
+  };
+  struct Events {
+    std::function<void(const Error&)> trouble;               // the record or the listener failed; for people
+    std::function<void()> stop_agent;                        // a human said stop
+    std::function<void(const Judgement&, int error)> judged;  // for --verbose; error 0: allowed
+  };
+
+  Gate(Rooms rooms, Events events) : rooms_(rooms), events_(std::move(events)) {}
+
+  // The listener is readable. False: the last user of the filter is gone.
+  bool serve();
+  // A question was answered.
+  void resume(Judgement judgement);
+
+ private:
+  void handle(const Call& call);
+  void observe(const Call& call, const resolve::CallerRef& caller, const Action& action);
+  void exec(Judgement judgement, const Exec& act);
+  // gate_connect.cpp
+  void connect(Judgement judgement, const Connect& act);
+  void connect_tcp(Judgement judgement, const std::string& address);
+  void connect_again(Judgement judgement, const std::string& address);
+  void connect_inside(Judgement judgement, const std::string& address);
+  void connect_path(Judgement judgement, std::string path);
+  void connect_allowed(Judgement judgement);
+  void dial(Judgement judgement, Permit permit);
+  void dialled(const std::shared_ptr<Judgement>& judgement, std::uint64_t sequence, UniqueFd socket, int code);
+  int place(const Judgement& judgement, int socket);
+  void finish_connect(const Judgement& judgement, std::uint64_t sequence, int code);
+  // gate_bind.cpp
+  void bind(Judgement judgement, const Bind& act);
+  void listen(const Call& call, const resolve::CallerRef& caller, const Listen& act);
+  Result<net::AgentSocket> agent_socket(const resolve::Caller& caller, int number) const;
+  void file_call(Judgement judgement);
+  void on_the_floor(Judgement judgement);
+  void open_to_read(Judgement judgement, const Open& open);
+  void decide(Judgement judgement);
+  // What the policy says of the request: carried out, denied, or asked.
+  void weigh(Judgement judgement);
+  void carry_out(Judgement judgement);
+  void perform(Judgement judgement);
+  void finish(Judgement judgement, std::uint64_t sequence, broker::Outcome outcome);
+  Result<broker::CallerFacts> facts_of(const Judgement& judgement);
+  void judge_again(Judgement judgement);
+  // A decided no: recorded, told, answered.
+  void deny(const Judgement& judgement, int error);
+  // A failure of ours on the way: recorded as a refusal, answered.
+  void refuse(const Judgement& judgement, const Error& error);
+  void reply(const Call& call, Reply reply);
+  void remember(const Judgement& judgement, const broker::Outcome& outcome);
+
+  Rooms rooms_;
+  Events events_;
+  std::unordered_set<FileId, FileIdHash> touched_;  // the session was allowed to modify these already
+  std::unordered_set<FileId, FileIdHash> hits_;     // were there before and were hit without a question
+};
+
+}  // namespace assent::session

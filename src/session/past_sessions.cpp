@@ -1,0 +1,82 @@
+#include "session/past_sessions.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+
+#include "base/show.h"
+#include "broker/broker.h"
+#include "broker/repair.h"
+#include "record/repair.h"
+
+namespace assent::session {
+
+namespace {
+
+// "device:inode:birth" as the record writes it: hexadecimal, the inode decimal.
+FileId parse_id(std::string_view text) {
+  FileId id;
+  const auto first = text.find(':');
+  const auto second = text.find(':', first + 1);
+  if (first == std::string_view::npos || second == std::string_view::npos) return id;
+  std::uint64_t birth = 0;
+  std::from_chars(text.data(), text.data() + first, id.device, 16);
+  std::from_chars(text.data() + first + 1, text.data() + second, id.inode, 10);
+  std::from_chars(text.data() + second + 1, text.data() + text.size(), birth, 16);
+  id.birth_ns = static_cast<std::int64_t>(birth);
+  return id;
+}
+
+struct Split {
+  std::string directory;
+  std::string name;
+};
+Split split(const std::string& path) {
+  const auto slash = path.rfind('/');
+  if (slash == std::string::npos) return {"/", path};
+  return {slash == 0 ? "/" : path.substr(0, slash), path.substr(slash + 1)};
+}
+
+// The staged object of an act is the one that it deletes; a rename over it has its source beside it.
+std::optional<broker::HalfDone> half_done(const record::Interrupted& act) {
+  std::optional<broker::HalfDone> out;
+  for (const auto& object : act.objects) {
+    if (object.operation != name(Operation::Delete) || object.id.empty()) continue;
+    const Split place = split(object.path);
+    out = broker::HalfDone{place.directory, broker::stage_name(act.nonce, act.sequence), place.name, parse_id(object.id), std::nullopt};
+  }
+  if (!out) return out;
+  for (const auto& object : act.objects) {
+    if (object.operation != name(Operation::Rename) || object.id.empty()) continue;
+    const Split place = split(object.path);
+    out->source = broker::HalfDone::Source{place.directory, place.name, parse_id(object.id)};
+  }
+  return out;
+}
+
+}  // namespace
+
+std::vector<std::string> mend_past_sessions(const std::string& state) {
+  std::vector<std::string> said;
+  const auto put_back = [&said](const record::Interrupted& act) -> Result<std::string> {
+    const auto half = half_done(act);
+    if (!half || act.nonce == 0) return std::string("nothing was staged");
+    auto repaired = broker::repair(*half);
+    if (!repaired) return pass(std::move(repaired));
+    const std::string path = half->directory + "/" + half->name;
+    switch (*repaired) {
+      case broker::Repaired::Nothing: return std::string("nothing was staged");
+      case broker::Repaired::PutBack:
+        said.push_back(fmt::format("put {} back, which session {} was killed over", show(path), act.session));
+        return std::string("put back");
+      case broker::Repaired::NameTaken:
+        said.push_back(fmt::format("{} is kept as {}: its name was taken meanwhile", show(path), show(half->stage)));
+        return std::string("kept under its staging name; the name was taken");
+    }
+    return std::string("nothing was staged");
+  };
+  for (const auto& error : record::repair_all(state, put_back).failed) said.push_back(error.what);
+  return said;
+}
+
+}  // namespace assent::session

@@ -1,0 +1,415 @@
+#include "session/session.h"
+
+#include <fmt/format.h>
+#include <sys/random.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <csignal>
+#include <cstdlib>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "approve/deny_all.h"
+#include "approve/scopes.h"
+#include "approve/terminal_prompt.h"
+#include "approve/terminal_relay.h"
+#include "base/event_loop.h"
+#include "base/show.h"
+#include "base/sys.h"
+#include "filter/filter.h"
+#include "launch/sandbox.h"
+#include "notify/listener.h"
+#include "record/audit_log.h"
+#include "record/denials.h"
+#include "resolve/git_index.h"
+#include "session/connects.h"
+#include "session/gate.h"
+#include "session/past_sessions.h"
+#include "session/powers.h"
+#include "session/profile_hashes.h"
+#include "session/setup.h"
+#include "session/subject_text.h"
+
+namespace assent::session {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto kFlushEvery = 50ms;
+
+// A word for the head of each question of this session that the agent never sees: eight letters, about 26 bits.
+std::string new_mark() {
+  constexpr std::string_view kConsonants = "bcdfghjklmnprstvwz";
+  constexpr std::string_view kVowels = "aeiou";
+  std::array<std::uint8_t, 8> random{};
+  if (::getrandom(random.data(), random.size(), 0) != static_cast<ssize_t>(random.size())) return "assent";
+  std::string out;
+  for (std::size_t i = 0; i < random.size(); ++i) {
+    const auto letters = i % 2 == 0 ? kConsonants : kVowels;
+    out += letters[random[i] % letters.size()];
+  }
+  return out;
+}
+
+enum class Way { Agent, Stopped, Failed };  // how the session came to its end
+
+class Session {
+ public:
+  explicit Session(const RunOptions& options) : options_(options) {}
+
+  Result<int> run() {
+    if (auto status = prepare(); !status) return pass(std::move(status));
+    if (auto status = start(); !status) return pass(std::move(status));
+    auto looped = loop_->run();
+    if (!looped) give_up(looped.error());
+    return end();
+  }
+
+ private:
+  Status prepare();
+  Status start();
+  Status choose_approver();
+  Status wire_rooms();
+  Status watch();
+  void on_listener();
+  void on_agent();
+  void on_signal();
+  void arm_flush();
+  void give_up(const Error& error);
+  void say(const Judgement& judgement, int error);
+  void tell(std::string_view text);
+  void release_terminal();
+  bool recoverable(const std::string& path, const FileId& id) const;
+  int end();
+  int status_of_agent() const;
+
+  RunOptions options_;
+  Paths paths_;
+  Place place_;
+  std::optional<decide::Policy> policy_;
+  std::optional<EventLoop> loop_;
+  std::unique_ptr<record::AuditLog> log_;
+  std::optional<record::DenialsFile> denials_file_;
+  std::optional<launch::Sandbox> sandbox_;
+  std::unique_ptr<approve::TerminalRelay> relay_;
+  std::unique_ptr<approve::Approver> approver_;
+  Attendance attendance_ = Attendance::Nobody;
+  sigset_t signal_mask_{};
+  UniqueFd signals_;
+
+  std::optional<notify::Listener> listener_;
+  std::optional<resolve::View> view_;
+  std::optional<resolve::Callers> callers_;
+  resolve::OwnFiles own_;
+  std::optional<resolve::Resolver> resolver_;
+  resolve::GitIndex git_;
+  std::optional<broker::Broker> broker_;
+  std::unique_ptr<BlockingOpens> blocking_;
+  std::unique_ptr<Connects> connects_;
+  std::optional<Questions> questions_;
+  std::optional<Denials> denials_;
+  std::optional<Gate> gate_;
+
+  std::uint64_t nonce_ = 0;
+  bool flush_armed_ = false;
+  bool relay_running_ = false;
+  std::vector<std::string> held_;  // said while the terminal was the agent's
+  Way way_ = Way::Agent;
+  launch::AgentEvent last_{};
+  int exec_error_ = 0;
+};
+
+// While the relay has the terminal, what assent says waits: the screen is the agent's, or a question's.
+void Session::tell(std::string_view text) {
+  constexpr std::size_t kMostHeld = 1000;
+  if (relay_ && relay_running_ && ::isatty(2) == 1) {
+    if (held_.size() < kMostHeld) held_.emplace_back(text);
+    return;
+  }
+  fmt::print(stderr, "assent: {}\n", text);
+}
+
+void Session::release_terminal() {
+  if (!relay_) return;
+  approver_.reset();
+  relay_->finish();
+  relay_running_ = false;
+  relay_.reset();
+  for (const auto& text : std::exchange(held_, {})) tell(text);
+}
+
+Status Session::prepare() {
+  prepare_process();
+  auto paths = Paths::from_environment();
+  if (!paths) return pass(std::move(paths));
+  paths_ = std::move(*paths);
+  auto place = find_place(options_);
+  if (!place) return pass(std::move(place));
+  place_ = std::move(*place);
+  auto policy = load_policy(options_, paths_, place_.project);
+  if (!policy) return pass(std::move(policy));
+  policy_ = std::move(*policy);
+  auto loop = EventLoop::create();
+  if (!loop) return pass(std::move(loop));
+  loop_.emplace(std::move(*loop));
+
+  for (const auto& problem : mend_past_sessions(paths_.state)) tell(problem);
+
+  if (::getrandom(&nonce_, sizeof nonce_, 0) != static_cast<ssize_t>(sizeof nonce_)) return sys::last_error("cannot get random bytes");
+  record::SessionInfo info;
+  info.name = options_.session_name;
+  info.command = options_.command;
+  info.cwd = place_.cwd;
+  info.project = place_.project;
+  info.mode = std::string(decide::name(policy_->settings().mode));
+  info.options = options_.given;
+  info.profiles = profile_hashes(policy_->files());
+  info.nonce = nonce_;
+  auto log = record::AuditLog::create(paths_.state, info);
+  if (!log) return pass(std::move(log));
+  log_ = std::move(*log);
+  auto denials = record::DenialsFile::create(log_->directory());
+  if (!denials) return pass(std::move(denials));
+  denials_file_.emplace(std::move(*denials));
+  return {};
+}
+
+Status Session::choose_approver() {
+  const bool terminal = ::isatty(0) == 1 || ::isatty(1) == 1 || ::isatty(2) == 1;
+  if (options_.ask == AskOn::Nobody || !terminal) {
+    if (options_.ask == AskOn::Terminal) return fail(ENOTTY, "cannot ask on the terminal: there is none (ENOTTY); use --headless");
+    approver_ = std::make_unique<approve::DenyAll>();
+    return {};
+  }
+  auto relay = approve::TerminalRelay::create(*loop_);
+  if (!relay) return pass(std::move(relay));
+  relay_ = std::move(*relay);
+  approve::PromptOptions prompt;
+  const char* no_colour = ::getenv("NO_COLOR");
+  prompt.colour = no_colour == nullptr || no_colour[0] == '\0' ? approve::Colour::Yes : approve::Colour::No;
+  prompt.mark = new_mark();
+  if (options_.loudness != Loudness::Quiet) tell(fmt::format("questions of assent carry the word {}; the agent does not know it", prompt.mark));
+  approver_ = std::make_unique<approve::TerminalPrompt>(*loop_, *relay_, prompt);
+  attendance_ = Attendance::Human;
+  return {};
+}
+
+Status Session::start() {
+  if (auto status = choose_approver(); !status) return status;
+  Floorplan plan = plan_layout(*policy_, paths_, place_.project, log_->path() + "/denials.jsonl");
+
+  launch::Spec spec;
+  spec.layout = std::move(plan.layout);
+  spec.argv = options_.command;
+  spec.environment = agent_environment(*policy_, log_->session());
+  spec.cwd = place_.cwd;
+  if (relay_) {
+    spec.stdio = relay_->agent_stdio();
+    spec.terminal = relay_->slave();
+  }
+  spec.filter = filter::program(plan.gate_reads ? filter::Variant::GateReads : filter::Variant::Normal);
+  auto sandbox = launch::Sandbox::start(spec);
+  if (!sandbox) return pass(std::move(sandbox));
+  sandbox_.emplace(std::move(*sandbox));
+  if (auto status = give_up_powers(); !status) return status;
+
+  std::vector<std::string> notes = std::move(plan.notes);
+  notes.insert(notes.end(), sandbox_->notes().begin(), sandbox_->notes().end());
+  for (const auto& note : notes) {
+    if (auto status = log_->note("floor", note); !status) return status;
+    if (options_.loudness == Loudness::Verbose) tell(note);
+  }
+  if (auto status = wire_rooms(); !status) return status;
+  if (auto status = watch(); !status) return status;
+  if (relay_) {
+    if (auto status = relay_->start(); !status) return status;
+    relay_running_ = true;
+  }
+  return sandbox_->go();
+}
+
+Status Session::wire_rooms() {
+  auto listener = notify::Listener::adopt(sandbox_->take_listener());
+  if (!listener) return pass(std::move(listener));
+  listener_.emplace(std::move(*listener));
+
+  resolve::View::Parts parts;
+  auto agent_root = sys::openat(sandbox_->agent_root(), ".", O_PATH | O_DIRECTORY);
+  if (!agent_root) return pass(std::move(agent_root));
+  parts.agent_root = std::move(*agent_root);
+  auto host_root = sys::openat(AT_FDCWD, "/", O_PATH | O_DIRECTORY);
+  if (!host_root) return pass(std::move(host_root));
+  parts.host_root = std::move(*host_root);
+  for (const auto& [id, entry] : sandbox_->mounts().entries()) {
+    const bool built = entry.kind == launch::MountKind::Skeleton;
+    parts.mounts[id] = resolve::Mount{entry.zone, built ? resolve::Backing::Built : resolve::Backing::Host};
+  }
+  parts.hidden = [this](std::string_view path) { return policy_->hidden(path); };
+  parts.unknown = [this](std::uint64_t id, int folder) { return resolve::Mount{sandbox_->mounts().zone(id, folder), resolve::Backing::Host}; };
+  auto view = resolve::View::create(std::move(parts));
+  if (!view) return pass(std::move(view));
+  view_.emplace(std::move(*view));
+  auto callers = resolve::Callers::create();
+  if (!callers) return pass(std::move(callers));
+  callers_.emplace(std::move(*callers));
+  resolver_.emplace(*view_, *callers_, own_);
+
+  auto project = sys::openat(AT_FDCWD, place_.project.c_str(), O_PATH | O_DIRECTORY);
+  if (!project) return pass(std::move(project));
+  if (auto git = resolve::GitIndex::pin(project->get())) git_ = std::move(*git);
+
+  broker::BrokerOptions acts;
+  acts.nonce = nonce_;
+  broker_.emplace(std::move(acts));
+  auto blocking = BlockingOpens::create(*loop_, *broker_);
+  if (!blocking) return pass(std::move(blocking));
+  blocking_ = std::move(*blocking);
+  auto connects = Connects::create(*loop_, [this](std::uint64_t call) { return listener_->alive(call); });
+  if (!connects) return pass(std::move(connects));
+  connects_ = std::move(*connects);
+
+  Questions::Facts facts;
+  facts.session = log_->session();
+  facts.project = place_.project;
+  facts.host_root = view_->host_root();
+  facts.git = &git_;
+  facts.is_own = [this](const FileId& id) { return own_.contains(id); };
+  facts.timeout = options_.timeout;
+  questions_.emplace(*loop_, *approver_, *log_, std::move(facts), [this](Judgement judgement) { gate_->resume(std::move(judgement)); arm_flush(); },
+                     [this](std::uint64_t call) { return listener_->alive(call); });
+  denials_.emplace(*denials_file_, attendance_);
+
+  Gate::Events events;
+  events.stop_agent = [this] {
+    way_ = Way::Stopped;
+    loop_->stop();
+  };
+  events.trouble = [this](const Error& error) { tell(error.what); };
+  if (options_.loudness == Loudness::Verbose) events.judged = [this](const Judgement& judgement, int error) { say(judgement, error); };
+  gate_.emplace(Gate::Rooms{*loop_, *listener_, *callers_, *resolver_, own_, *policy_, sandbox_->floor(), *log_, *broker_, *questions_,
+                            *blocking_, *connects_, *denials_, [this](const std::string& path, const FileId& id) { return recoverable(path, id); },
+                            relay_ ? relay_->slave() : -1},
+                std::move(events));
+  return {};
+}
+
+Status Session::watch() {
+  if (auto status = loop_->add(listener_->fd(), EPOLLIN, [this](std::uint32_t) { on_listener(); }); !status) return status;
+  if (auto status = loop_->add(sandbox_->events(), EPOLLIN, [this](std::uint32_t) { on_agent(); }); !status) return status;
+
+  // With a terminal the relay has its signals; the rest are passed on to the agent.
+  sigemptyset(&signal_mask_);
+  sigaddset(&signal_mask_, SIGTERM);
+  if (!relay_) {
+    for (const int number : {SIGINT, SIGQUIT, SIGHUP}) sigaddset(&signal_mask_, number);
+  }
+  ::pthread_sigmask(SIG_BLOCK, &signal_mask_, nullptr);
+  signals_ = UniqueFd(::signalfd(-1, &signal_mask_, SFD_CLOEXEC | SFD_NONBLOCK));
+  if (!signals_) return sys::last_error("signalfd");
+  if (auto status = loop_->add(signals_.get(), EPOLLIN, [this](std::uint32_t) { on_signal(); }); !status) return status;
+  if (relay_) {
+    relay_->on_agent_continue([this] { (void)sandbox_->signal(SIGCONT).has_value(); });
+  }
+  return {};
+}
+
+void Session::on_listener() {
+  if (!gate_->serve()) loop_->remove(listener_->fd());
+  arm_flush();
+}
+
+void Session::on_signal() {
+  signalfd_siginfo info{};
+  while (::read(signals_.get(), &info, sizeof info) == sizeof info) {
+    if (!sandbox_->signal(static_cast<int>(info.ssi_signo))) loop_->stop();
+  }
+}
+
+void Session::on_agent() {
+  for (;;) {
+    auto event = sandbox_->next_event();
+    if (!event) return give_up(event.error());
+    if (!event->has_value()) return;
+    last_ = **event;
+    switch (last_.kind) {
+      case launch::AgentEvent::Kind::ExecFailed:
+      case launch::AgentEvent::Kind::Continued: break;
+      case launch::AgentEvent::Kind::Stopped:
+        if (relay_) relay_->agent_stopped();
+        break;
+      case launch::AgentEvent::Kind::Exited:
+      case launch::AgentEvent::Kind::Killed: loop_->stop(); return;
+      case launch::AgentEvent::Kind::Gone:
+        give_up(Error{ECHILD, "the first process of the sandbox was killed (ECHILD); everything inside has ended"});
+        return;
+    }
+    if (last_.kind == launch::AgentEvent::Kind::ExecFailed) exec_error_ = last_.value;
+  }
+}
+
+void Session::arm_flush() {
+  if (flush_armed_) return;
+  flush_armed_ = true;
+  loop_->after(kFlushEvery, [this] {
+    flush_armed_ = false;
+    if (auto status = log_->flush(); !status) tell(status.error().what);
+  });
+}
+
+void Session::give_up(const Error& error) {
+  tell(error.what);
+  way_ = Way::Failed;
+  loop_->stop();
+}
+
+bool Session::recoverable(const std::string& path, const FileId& id) const {
+  if (!approve::lies_below(path, place_.project) || path.size() == place_.project.size()) return false;
+  auto stat = sys::openat2(view_->host_root(), path.c_str() + 1, O_PATH | O_NOFOLLOW, RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS)
+                  .and_then([](const UniqueFd& fd) -> tl::expected<struct statx, Error> { return sys::statx(fd.get(), ""); });
+  return stat && sys::id_of(*stat) == id && git_.holds_unmodified(std::string_view(path).substr(place_.project.size() + 1), *stat);
+}
+
+void Session::say(const Judgement& judgement, int error) {
+  const SubjectText text = subject_text(judgement);
+  tell(fmt::format("{} {} {} ({})", error == 0 ? "allowed" : "denied", text.operation, show(text.object), to_string(judgement.decision.rule)));
+}
+
+int Session::status_of_agent() const {
+  if (way_ != Way::Agent) return 125;
+  if (exec_error_ != 0) return exec_error_ == ENOENT ? 127 : 126;
+  return last_.kind == launch::AgentEvent::Kind::Killed ? 128 + last_.value : last_.value;
+}
+
+int Session::end() {
+  sandbox_->kill();
+  blocking_.reset();
+  connects_.reset();
+  questions_.reset();
+  release_terminal();
+  const int status = status_of_agent();
+  record::EndInfo info;
+  info.status = last_.kind == launch::AgentEvent::Kind::Killed ? last_.value : (status & 0xff) << 8;
+  info.reason = way_ == Way::Agent ? "exit" : way_ == Way::Stopped ? "stopped" : "failed";
+  if (auto closed = log_->close(info); !closed) {
+    tell(closed.error().what);
+    return 125;
+  }
+  if (exec_error_ != 0) tell(fmt::format("cannot run {}: {}", show(options_.command.front()), ::strerrordesc_np(exec_error_)));
+  const std::uint64_t denied = denials_->count();
+  if (denied > 0 && options_.loudness != Loudness::Quiet && ::isatty(2) == 1) {
+    tell(fmt::format("{} act{} denied; 'assent log {}' tells", denied, denied == 1 ? " was" : "s were", log_->session()));
+  }
+  if (status == 0 && denied > 0 && options_.fail_on_denial == FailOnDenial::Yes) return 77;
+  return status;
+}
+
+}  // namespace
+
+Result<int> run(const RunOptions& options) { return Session(options).run(); }
+
+}  // namespace assent::session
