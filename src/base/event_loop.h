@@ -29,6 +29,9 @@ class EventLoop {
   static Result<EventLoop> create();
 
   Status add(int fd, std::uint32_t events, Handler handler);
+  // The same for the one descriptor whose waker wants us on its own CPU (the seccomp listener under SYNC_WAKE_UP): it is
+  // polled directly, for epoll in between would lose that wish. EPOLLIN only. EBUSY: there is one already.
+  Status add_direct(int fd, Handler handler);
   Status modify(int fd, std::uint32_t events);
   void remove(int fd);
 
@@ -44,11 +47,15 @@ class EventLoop {
  private:
   explicit EventLoop(UniqueFd epoll) : epoll_(std::move(epoll)) {}
   void run_due_timers();
+  Status wait(std::chrono::nanoseconds limit);
+  Status serve_epoll(const timespec* wait);
 
   UniqueFd epoll_;
   std::unordered_map<int, std::shared_ptr<Handler>> handlers_;
   std::map<TimerId, std::function<void()>> timers_;
   std::uint64_t next_timer_ = 1;
+  int direct_ = -1;
+  std::shared_ptr<Handler> direct_handler_;
   bool stopped_ = false;
 };
 

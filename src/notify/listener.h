@@ -48,7 +48,8 @@ class Listener {
   // Answers. Success: the caller got this reply. ENOENT: it is gone, nobody got anything. Where a
   // descriptor cannot be placed (EMFILE: the agent's own limit), the agent is answered with the errno, which is the
   // error here too. A ReturnErrno that is no errno is answered with EPERM.
-  Status reply(std::uint64_t id, const Reply& reply);
+  // `tid`, where given, is the waiting thread: it is then woken on our own CPU for the placing (near_us.h).
+  Status reply(std::uint64_t id, const Reply& reply, pid_t tid = 0);
 
   // Places a copy of `fd` into the caller, which goes on waiting. Gives its number there.
   Result<int> add_descriptor(std::uint64_t id, int fd, CloseOnExec close_on_exec);
@@ -59,6 +60,7 @@ class Listener {
   Listener(UniqueFd fd, bool synchronous) : fd_(std::move(fd)), synchronous_(synchronous) {}
   Status send(std::uint64_t id, std::int64_t value, int error, std::uint32_t flags);
   Result<int> place(std::uint64_t id, int fd, std::uint32_t flags, int number, CloseOnExec close_on_exec);
+
 
   UniqueFd fd_;
   bool synchronous_ = false;

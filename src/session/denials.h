@@ -17,6 +17,7 @@ class Denials {
 
   // `record`: sequence number in the audit log.
   void tell(const Judgement& judgement, int error, std::uint64_t record);
+  [[nodiscard]] Attendance attendance() const { return attendance_; }
   [[nodiscard]] std::uint64_t count() const { return count_; }
 
  private:

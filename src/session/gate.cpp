@@ -17,20 +17,12 @@ namespace assent::session {
 
 namespace {
 
-// How many calls are served before timers and answers get their turn.
-constexpr int kCallsATurn = 64;
-
 }  // namespace
 
-bool Gate::serve() {
-  auto readiness = notify::Readiness::Seen;
-  for (int i = 0; i < kCallsATurn; ++i) {
-    auto received = rooms_.listener.receive(readiness);
-    readiness = notify::Readiness::Unknown;
-    if (!received) return received.error().code != ESHUTDOWN;
-    if (!received->has_value()) return true;
-    handle(**received);
-  }
+bool Gate::serve(notify::Readiness readiness) {
+  auto received = rooms_.listener.receive(readiness);
+  if (!received) return received.error().code != ESHUTDOWN;
+  if (received->has_value()) handle(**received);
   return true;
 }
 
@@ -186,7 +178,9 @@ void Gate::weigh(Judgement judgement) {
       return reply(judgement.call, ReturnErrno{judgement.calling && *code == EEXIST ? EADDRINUSE : *code});
     }
   }
-  if (judgement.decision.verdict == Verdict::Deny) return deny(judgement, judgement.decision.error);
+  if (judgement.decision.verdict == Verdict::Deny || rooms_.denials.attendance() == Attendance::Nobody) {
+    return deny(judgement, judgement.decision.error);
+  }
   if (auto answer = rooms_.questions.already_answered(judgement)) {
     judgement.answer = std::move(answer);
     return resume(std::move(judgement));
@@ -270,7 +264,7 @@ void Gate::finish(Judgement judgement, std::uint64_t sequence, broker::Outcome o
   if (const auto* code = std::get_if<ReturnErrno>(&outcome.reply)) recorded.error = code->code;
   if (!outcome.created.empty()) recorded.object = outcome.created.front();
   if (outcome.signal != 0) ::syscall(SYS_pidfd_send_signal, judgement.caller->pidfd(), outcome.signal, nullptr, 0);
-  auto replied = rooms_.listener.reply(judgement.call.id, outcome.reply);
+  auto replied = rooms_.listener.reply(judgement.call.id, outcome.reply, judgement.call.tid);
   if (!replied && recorded.error == 0 && replied.error().code != ENOENT) recorded.error = replied.error().code;
   // A log that cannot be written refuses every later act by itself.
   if (auto status = rooms_.log.outcome(sequence, recorded); !status && events_.trouble) events_.trouble(status.error());
@@ -328,7 +322,7 @@ void Gate::refuse(const Judgement& judgement, const Error& error) {
 
 void Gate::reply(const Call& call, Reply reply) {
   // ENOENT: the caller died meanwhile, nobody waits. Every other failure leaves it waiting for good, so it gets a no.
-  if (auto status = rooms_.listener.reply(call.id, reply); !status && status.error().code != ENOENT && events_.trouble) {
+  if (auto status = rooms_.listener.reply(call.id, reply, call.tid); !status && status.error().code != ENOENT && events_.trouble) {
     events_.trouble(status.error());
   }
 }

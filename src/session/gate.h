@@ -54,7 +54,7 @@ class Gate {
   Gate(Rooms rooms, Events events) : rooms_(rooms), events_(std::move(events)) {}
 
   // The listener is readable. False: the last user of the filter is gone.
-  bool serve();
+  bool serve(notify::Readiness readiness);
   // A question was answered.
   void resume(Judgement judgement);
 

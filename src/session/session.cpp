@@ -76,7 +76,7 @@ class Session {
   Status choose_approver();
   Status wire_rooms();
   Status watch();
-  void on_listener();
+  void on_listener(std::uint32_t events);
   void on_agent();
   void on_signal();
   void arm_flush();
@@ -299,7 +299,7 @@ Status Session::wire_rooms() {
 }
 
 Status Session::watch() {
-  if (auto status = loop_->add(listener_->fd(), EPOLLIN, [this](std::uint32_t) { on_listener(); }); !status) return status;
+  if (auto status = loop_->add_direct(listener_->fd(), [this](std::uint32_t events) { on_listener(events); }); !status) return status;
   if (auto status = loop_->add(sandbox_->events(), EPOLLIN, [this](std::uint32_t) { on_agent(); }); !status) return status;
 
   // With a terminal the relay has its signals; the rest are passed on to the agent.
@@ -318,8 +318,9 @@ Status Session::watch() {
   return {};
 }
 
-void Session::on_listener() {
-  if (!gate_->serve()) loop_->remove(listener_->fd());
+void Session::on_listener(std::uint32_t events) {
+  const auto readiness = (events & EPOLLIN) != 0 ? notify::Readiness::Seen : notify::Readiness::Unknown;
+  if (!gate_->serve(readiness)) loop_->remove(listener_->fd());
   arm_flush();
 }
 
