@@ -33,6 +33,27 @@ enum class Recovery {  // from where the act could be taken back
   NoLoss,   // nothing is lost by it: a new file, a move
 };
 
+// How far an allowing answer reaches.
+enum class Scope {
+  Once,     // this one act
+  Command,  // this process tree, this operation, this directory
+  Session,  // this operation on this directory until the session ends
+};
+
+std::string_view name(Scope scope);  // "once" | "command" | "session"
+std::optional<Scope> scope_from_name(std::string_view word);
+
+// One person's yes, where a question may need several (quorum).
+struct Vote {
+  std::string who;   // user's name
+  uid_t uid = static_cast<uid_t>(-1);
+  std::string from;  // the surface: "assent approve on pts/3" …
+  Scope scope = Scope::Once;
+  std::chrono::milliseconds took{0};
+
+  friend bool operator==(const Vote&, const Vote&) = default;
+};
+
 struct Question {
   std::uint64_t id = 0;     // unique in the session
   std::string session;
@@ -45,17 +66,8 @@ struct Question {
   std::chrono::system_clock::time_point asked_at;
   std::chrono::steady_clock::time_point deadline;
   std::string confirm;      // non-empty: yes must be typed as exactly these bytes (the number of files, or the host)
+  std::vector<Vote> votes;  // who has said yes so far
 };
-
-// How far an allowing answer reaches.
-enum class Scope {
-  Once,     // this one act
-  Command,  // this process tree, this operation, this directory
-  Session,  // this operation on this directory until the session ends
-};
-
-std::string_view name(Scope scope);  // "once" | "command" | "session"
-std::optional<Scope> scope_from_name(std::string_view word);
 
 enum class Consent { Yes, No, Stop };  // Stop: no, and end the agent
 
@@ -66,6 +78,8 @@ struct Answer {
   std::string reason;  // told to the agent where the answer is no
   std::string who;     // "terminal", a user's name, "timeout", "headless"
   uid_t uid = static_cast<uid_t>(-1);
+  std::string from;    // the surface it was given on, where that is not the session's own terminal
+  std::vector<Vote> votes;  // every yes that it took, where an approval daemon counted them
   std::chrono::milliseconds took{0};
 };
 

@@ -44,6 +44,7 @@ struct FileSubject {
   bool hidden = false;     // matches the profile's `hide`
   bool replaced = false;   // this deletion puts another file in its place (a rename over it)
   bool touched = false;    // this session was already allowed to modify it (its content is no longer what it was)
+  bool by_git = false;     // the machine's own git asks for it
   bool own_folder = false; // the folder it lies in, or would lie in, was created by this session
   // Tracked by git when the session began and unmodified since. Costs a look at the index, so it is asked for only
   // when a rule wants it. Never empty.

@@ -17,6 +17,16 @@ inline constexpr unsigned long kIoctlNotifSetFlags = _IOW('!', 4, std::uint64_t)
 // pidfd_open(2)
 inline constexpr unsigned kPidfdThread = 0x80;  // O_EXCL, 6.9
 
+// pidfd ioctl PIDFD_GET_INFO (6.13); how a process ended is told since 6.15, once it was reaped.
+struct PidfdInfo {
+  std::uint64_t mask, cgroupid;
+  std::uint32_t pid, tgid, ppid, ruid, rgid, euid, egid, suid, sgid, fsuid, fsgid;
+  std::int32_t exit_code;  // a wait status
+  std::uint32_t coredump_mask, spare;
+};
+inline constexpr unsigned long kPidfdGetInfo = _IOWR(0xFF, 11, PidfdInfo);
+inline constexpr std::uint64_t kPidfdInfoExit = 1ULL << 3;
+
 // statx(2)
 inline constexpr unsigned kStatxMntId = 0x00001000U;        // 5.8
 inline constexpr unsigned kStatxMntIdUnique = 0x00004000U;  // 6.8

@@ -21,11 +21,12 @@ namespace {
 namespace po = boost::program_options;
 using decide::Fact;
 
-constexpr std::array<std::pair<const char*, Fact>, 5> kFacts{{{"own", Fact::Own},
+constexpr std::array<std::pair<const char*, Fact>, 6> kFacts{{{"own", Fact::Own},
                                                               {"recoverable", Fact::Recoverable},
                                                               {"replaced", Fact::Replaced},
                                                               {"touched", Fact::Touched},
-                                                              {"own-folder", Fact::OwnFolder}}};
+                                                              {"own-folder", Fact::OwnFolder},
+                                                              {"by-git", Fact::ByGit}}};
 
 po::options_description described() {
   po::options_description all("options");

@@ -119,6 +119,7 @@ tl::expected<Request, std::string> request_for(const Policy& policy, std::span<c
   subject.replaced = (assumed.facts & bit(Fact::Replaced)) != 0;
   subject.touched = (assumed.facts & bit(Fact::Touched)) != 0;
   subject.own_folder = (assumed.facts & bit(Fact::OwnFolder)) != 0;
+  subject.by_git = (assumed.facts & bit(Fact::ByGit)) != 0;
   subject.recoverable = [yes = (assumed.facts & bit(Fact::Recoverable)) != 0] { return yes; };
   subject.hidden = policy.hidden(subject.path);
   out.subject = std::vector<FileSubject>{std::move(subject)};

@@ -31,6 +31,9 @@ class HostPattern {
   // A name matches when any of the names last seen for the address does.
   [[nodiscard]] bool matches(const NetSubject& subject) const;
 
+  [[nodiscard]] std::uint16_t first_port() const { return first_port_; }
+  [[nodiscard]] std::uint16_t last_port() const { return last_port_; }
+
  private:
   enum class Kind { Any, Name, Range, Unix };
 

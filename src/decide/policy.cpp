@@ -103,6 +103,31 @@ Judgement Policy::judge(const Request& request) const {
   return out;
 }
 
+// A verdict changes with the port only where the range of a rule begins or ends.
+Judgement Policy::judge_name(const std::string& name) const {
+  const Compiled& all = *compiled_;
+  if (all.settings.mode == Mode::Freeze) return {&all.frozen.decision, 0};
+  NetSubject subject;
+  subject.names.push_back(name);
+  const Ruling* mildest = nullptr;
+  const auto try_port = [&](unsigned port) {
+    if (port > 65535) return;
+    subject.port = static_cast<std::uint16_t>(port);
+    const Ruling& said = all.net(subject);
+    if (mildest == nullptr || said.strictness < mildest->strictness) mildest = &said;
+  };
+  try_port(443);
+  for (const Layer& layer : all.layers) {
+    for (const NetMatcher& rule : layer.rules.net) {
+      for (const HostPattern& host : rule.hosts) {
+        try_port(host.first_port());
+        try_port(host.last_port() + 1U);
+      }
+    }
+  }
+  return {&mildest->decision, 0};
+}
+
 Decision Policy::decide(const Request& request) const {
   const Judgement judged = judge(request);
   Decision out = *judged.decision;

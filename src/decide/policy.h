@@ -63,6 +63,9 @@ class Policy {
 
   // The hot way: no allocation.
   [[nodiscard]] Judgement judge(const Request& request) const;
+  // What is said of connects to a host of this name (lower case) at whatever port it says the most of: whether the name
+  // may be looked up at all.
+  [[nodiscard]] Judgement judge_name(const std::string& name) const;
   // The same as a value of its own.
   [[nodiscard]] Decision decide(const Request& request) const;
 

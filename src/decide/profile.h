@@ -37,7 +37,7 @@ constexpr OperationSet bit(Operation operation) {
 }
 
 // The words of `when`. All that are named must hold.
-enum class Fact { Own, Recoverable, Replaced, Touched, OwnFolder };
+enum class Fact { Own, Recoverable, Replaced, Touched, OwnFolder, ByGit };
 using FactSet = std::uint8_t;
 constexpr FactSet bit(Fact fact) { return static_cast<FactSet>(1U << static_cast<unsigned>(fact)); }
 std::string_view name(Fact fact);

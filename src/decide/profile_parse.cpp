@@ -15,11 +15,12 @@ namespace {
 
 constexpr std::size_t kMaxText = 1 << 20;
 constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
-constexpr std::array<std::pair<Fact, std::string_view>, 5> kFacts{{{Fact::Own, "own"},
+constexpr std::array<std::pair<Fact, std::string_view>, 6> kFacts{{{Fact::Own, "own"},
                                                                    {Fact::Recoverable, "recoverable"},
                                                                    {Fact::Replaced, "replaced"},
                                                                    {Fact::Touched, "touched"},
-                                                                   {Fact::OwnFolder, "own_folder"}}};
+                                                                   {Fact::OwnFolder, "own_folder"},
+                                                                   {Fact::ByGit, "by_git"}}};
 
 std::optional<Verdict> verdict_from_name(std::string_view word) {
   for (const auto verdict : {Verdict::Allow, Verdict::Ask, Verdict::Deny}) {
@@ -224,10 +225,10 @@ class Reader {
     if (from.has("paths") && rule.paths.empty() && readable)
       from.problem(from.at_key("paths"), "paths is empty, so the rule can never match");
     const bool may_exist = (rule.operations & ~bit(Operation::Create)) != 0;
-    if (rule.operations != 0 && !may_exist && ((rule.when & ~bit(Fact::OwnFolder)) != 0 || rule.larger != 0)) {
+    if (rule.operations != 0 && !may_exist && ((rule.when & ~bit(Fact::OwnFolder) & ~bit(Fact::ByGit)) != 0 || rule.larger != 0)) {
       from.problem(
           from.at_key(rule.when != 0 ? "when" : "larger"),
-          "the rule can never match: what is being created does not exist yet, so only own_folder can hold of it");
+          "the rule can never match: what is being created does not exist yet, so only own_folder and by_git can hold of it");
     }
     if (rule.operations != 0 && (rule.when & bit(Fact::Replaced)) != 0 &&
         (rule.operations & bit(Operation::Delete)) == 0) {

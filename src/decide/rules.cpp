@@ -25,7 +25,7 @@ std::string operation_words(OperationSet operations) {
 
 std::string condition_words(const FileRule& rule) {
   std::string out;
-  for (const auto fact : {Fact::Own, Fact::Recoverable, Fact::Replaced, Fact::Touched, Fact::OwnFolder}) {
+  for (const auto fact : {Fact::Own, Fact::Recoverable, Fact::Replaced, Fact::Touched, Fact::OwnFolder, Fact::ByGit}) {
     if ((rule.when & bit(fact)) != 0) out += (out.empty() ? " when " : " and ") + std::string(name(fact));
   }
   if (rule.after > 0) out += " after " + std::to_string(rule.after);
@@ -75,6 +75,7 @@ FileFacts::FileFacts(const FileSubject& subject) : subject_(subject), operation_
   if (subject.replaced) known_ |= bit(Fact::Replaced);
   if (subject.touched) known_ |= bit(Fact::Touched);
   if (subject.own_folder) known_ |= bit(Fact::OwnFolder);
+  if (subject.by_git) known_ |= bit(Fact::ByGit);
 }
 
 bool FileFacts::all(FactSet wanted) { return (wanted & ~bit(Fact::Recoverable) & ~known_) == 0; }

@@ -306,7 +306,7 @@ Status AuditLog::answer(const Answer& answer) {
   return append("answer", Room::Ordinary, [&](JsonWriter& line) { write_answer(line, answer); });
 }
 
-Status AuditLog::exit(std::uint64_t process, int wait_status) {
+Status AuditLog::exit(std::uint64_t process, std::optional<int> wait_status) {
   const std::lock_guard lock(mutex_);
   if (auto status = may_record(); !status) return status;
   processes_.erase(process);

@@ -68,7 +68,8 @@ class AuditLog {
   Status process(const Process& process);
   Status question(const Question& question);
   Status answer(const Answer& answer);
-  Status exit(std::uint64_t process, int wait_status);
+  // How it ended, as from waitpid; none: the kernel did not tell.
+  Status exit(std::uint64_t process, std::optional<int> wait_status);
   Status note(std::string_view topic, std::string_view text);  // `topic`: an ASCII word
 
   // Hands the lines so far to the kernel (for the 50 ms timer: nothing to do costs nothing).

@@ -156,9 +156,22 @@ void write_answer_members(JsonWriter& line, const Answer& answer) {
   line.word("answer", word(answer.consent));
   line.bytes("by", answer.who);
   if (answer.uid != static_cast<uid_t>(-1)) line.number("by_uid", answer.uid);
+  if (!answer.from.empty()) line.bytes("from", answer.from);
   if (answer.consent == Consent::Yes) line.word("scope", name(answer.scope));
   if (!answer.reason.empty()) line.bytes("answer_reason", answer.reason);
   line.number("took_ms", static_cast<std::int64_t>(answer.took.count()));
+  if (answer.votes.empty()) return;
+  line.open_array("votes");
+  for (const auto& vote : answer.votes) {
+    line.element_object();
+    line.bytes("by", vote.who);
+    line.number("by_uid", vote.uid);
+    line.bytes("from", vote.from);
+    line.word("scope", name(vote.scope));
+    line.number("took_ms", static_cast<std::int64_t>(vote.took.count()));
+    line.close('}');
+  }
+  line.close(']');
 }
 
 }  // namespace
@@ -306,12 +319,13 @@ void write_answer(JsonWriter& line, const Answer& answer) {
   write_answer_members(line, answer);
 }
 
-void write_exit(JsonWriter& line, std::uint64_t process, int status) {
+void write_exit(JsonWriter& line, std::uint64_t process, std::optional<int> wait_status) {
   line.number("process", process);
-  if (WIFSIGNALED(status)) {
-    line.number("signal", WTERMSIG(status));
+  if (!wait_status) return;
+  if (WIFSIGNALED(*wait_status)) {
+    line.number("signal", WTERMSIG(*wait_status));
   } else {
-    line.number("status", WEXITSTATUS(status));
+    line.number("status", WEXITSTATUS(*wait_status));
   }
 }
 

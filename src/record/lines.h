@@ -25,7 +25,7 @@ void write_staged(JsonWriter& line, std::span<const Fact> staged);
 void write_outcome(JsonWriter& line, const Outcome& outcome, std::int64_t took_us);
 void write_question(JsonWriter& line, const Question& question);
 void write_answer(JsonWriter& line, const Answer& answer);
-void write_exit(JsonWriter& line, std::uint64_t process, int status);
+void write_exit(JsonWriter& line, std::uint64_t process, std::optional<int> wait_status);
 
 // "ENOENT"; the number for one without a name.
 void write_error(JsonWriter& line, std::string_view name, int error);

@@ -17,6 +17,12 @@ namespace assent::session {
 
 namespace {
 
+// Where distributions put git. The agent cannot change these folders or mount over them, and no profile should make
+// them free; a git of the agent's own is only a program.
+bool is_git(std::string_view exe) {
+  return exe == "/usr/bin/git" || exe.starts_with("/usr/lib/git-core/") || exe.starts_with("/usr/libexec/git-core/");
+}
+
 }  // namespace
 
 bool Gate::serve(notify::Readiness readiness) {
@@ -58,6 +64,11 @@ void Gate::handle(const Call& call) {
   file_call(std::move(judgement));
 }
 
+void Gate::identify(Judgement& judgement) {
+  judgement.request.process = judgement.caller->process();
+  rooms_.exits.watch(judgement.caller->process_id(), judgement.caller->process_pidfd());
+}
+
 void Gate::observe(const Call& call, const resolve::CallerRef& caller, const Action& action) {
   const auto proof = rooms_.floor.proof(launch::CallKind::Observe, Zone::Read);
   if (!proof) return reply(call, ReturnErrno{EPERM});
@@ -74,7 +85,7 @@ void Gate::exec(Judgement judgement, const Exec& act) {
     rooms_.callers.observe(judgement.caller, judgement.action);
     return reply(judgement.call, Continue(*proof));
   }
-  judgement.request.process = judgement.caller->process();
+  identify(judgement);
   judgement.request.subject = ExecSubject{program->empty() || program->front().path.empty() ? act.path.path : program->front().path, act.argv};
   judgement.decision.verdict = Verdict::Allow;
   judgement.decision.rule = RuleRef{"built-in", 0};
@@ -87,6 +98,7 @@ void Gate::exec(Judgement judgement, const Exec& act) {
 
 void Gate::file_call(Judgement judgement) {
   if (auto code = broker::invalid_arguments(judgement.action)) return reply(judgement.call, ReturnErrno{*code});
+  if (broker::nothing_to_do(judgement.action)) return reply(judgement.call, ReturnValue{0});
   auto targets = rooms_.resolver.resolve(judgement.action, *judgement.caller);
   if (!targets) return reply(judgement.call, ReturnErrno{targets.error().code});
   judgement.targets = std::move(*targets);
@@ -116,7 +128,7 @@ void Gate::on_the_floor(Judgement judgement) {
   const bool kernel_files = std::ranges::any_of(judgement.targets, [](const Target& t) { return t.zone == Zone::Kernel; });
   if (kernel_files) return reply(judgement.call, ReturnErrno{EPERM});
   if (auto code = rooms_.broker.foresee(judgement.action, judgement.targets)) return reply(judgement.call, ReturnErrno{*code});
-  judgement.request.process = judgement.caller->process();
+  identify(judgement);
   judgement.request.subject = resolve::subjects(judgement.action, judgement.targets, {});
   judgement.decision.verdict = Verdict::Allow;
   judgement.decision.rule = RuleRef{"built-in", 0};
@@ -149,7 +161,7 @@ void Gate::decide(Judgement judgement) {
   resolve::Facts facts;
   if (rooms_.recoverable) facts.recoverable = rooms_.recoverable;
   auto subjects = resolve::subjects(judgement.action, judgement.targets, facts);
-  judgement.request.process = judgement.caller->process();
+  identify(judgement);
   if (subjects.empty()) {  // changes nothing that rules are about
     judgement.request.subject = std::move(subjects);
     judgement.decision = Decision{};
@@ -157,10 +169,37 @@ void Gate::decide(Judgement judgement) {
     judgement.decision.rule = RuleRef{"built-in", 0};
     return perform(std::move(judgement));
   }
-  for (auto& subject : subjects) subject.touched = touched_.contains(subject.id);
+  const bool by_git = is_git(judgement.request.process->exe);
+  for (auto& subject : subjects) {
+    subject.touched = touched_.contains(subject.id);
+    subject.by_git = by_git;
+  }
   judgement.request.subject = std::move(subjects);
   judgement.request.hits = hits_.size();
   weigh(std::move(judgement));
+}
+
+std::optional<std::string> Gate::frozen(const Judgement& judgement) const {
+  if (!rooms_.freezes.any()) return std::nullopt;
+  const auto* files = std::get_if<std::vector<FileSubject>>(&judgement.request.subject);
+  if (files == nullptr) {  // an address lies in no folder, but whoever works in a frozen one is frozen
+    const Freeze* freeze = rooms_.freezes.holding(rooms_.project);
+    return freeze == nullptr ? std::nullopt : std::optional(reason_of(*freeze));
+  }
+  const auto gated = [](Zone zone) { return zone == Zone::Gated || zone == Zone::Read; };
+  for (const auto& subject : *files) {
+    if (!gated(subject.zone)) continue;
+    const Freeze* freeze = rooms_.freezes.holding(subject.path);
+    const bool moves = subject.operation == Operation::Rename || subject.operation == Operation::Delete;
+    if (freeze == nullptr && moves) freeze = rooms_.freezes.within(subject.path);
+    if (freeze != nullptr) return reason_of(*freeze);
+  }
+  // Also what is only named: a second name for a frozen file would be a way around.
+  for (const auto& target : judgement.targets) {
+    if (!gated(target.zone)) continue;
+    if (const Freeze* freeze = rooms_.freezes.holding(target.path)) return reason_of(*freeze);
+  }
+  return std::nullopt;
 }
 
 void Gate::weigh(Judgement judgement) {
@@ -168,6 +207,12 @@ void Gate::weigh(Judgement judgement) {
   const auto verdict = rooms_.policy.judge(judgement.request);
   judgement.decision = *verdict.decision;
   judgement.decision.subject = verdict.subject;
+  if (auto why = frozen(judgement); why && judgement.decision.verdict != Verdict::Deny) {
+    judgement.decision.verdict = Verdict::Deny;
+    judgement.decision.rule = RuleRef{"freeze", 0};
+    judgement.decision.reason = std::move(*why);
+    judgement.decision.error = EPERM;
+  }
   // A connect is refused with what a firewall says, unless the rule names an errno.
   if (!is_file && judgement.decision.error == EPERM) judgement.decision.error = EACCES;
   if (judgement.decision.verdict == Verdict::Allow) return carry_out(std::move(judgement));
@@ -190,6 +235,12 @@ void Gate::weigh(Judgement judgement) {
 
 void Gate::resume(Judgement judgement) {
   if (!rooms_.listener.alive(judgement.call.id)) return;
+  if (judgement.answer->consent == Consent::Yes) {
+    if (auto why = frozen(judgement)) {
+      judgement.answer->consent = Consent::No;
+      judgement.answer->reason = std::move(*why);
+    }
+  }
   const Answer& answer = *judgement.answer;
   if (answer.consent == Consent::Yes) return carry_out(std::move(judgement));
   deny(judgement, judgement.decision.error);
@@ -265,7 +316,10 @@ void Gate::finish(Judgement judgement, std::uint64_t sequence, broker::Outcome o
   if (!outcome.created.empty()) recorded.object = outcome.created.front();
   if (outcome.signal != 0) ::syscall(SYS_pidfd_send_signal, judgement.caller->pidfd(), outcome.signal, nullptr, 0);
   auto replied = rooms_.listener.reply(judgement.call.id, outcome.reply, judgement.call.tid);
-  if (!replied && recorded.error == 0 && replied.error().code != ENOENT) recorded.error = replied.error().code;
+  if (!replied && recorded.error == 0 && replied.error().code != ENOENT) {
+    recorded.error = replied.error().code;
+    if (!outcome.created.empty() && !judgement.targets.empty()) rooms_.broker.take_back(outcome, judgement.targets.front());
+  }
   // A log that cannot be written refuses every later act by itself.
   if (auto status = rooms_.log.outcome(sequence, recorded); !status && events_.trouble) events_.trouble(status.error());
   for (const auto& name : outcome.stranded) {

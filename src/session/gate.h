@@ -21,7 +21,10 @@
 #include "session/blocking_opens.h"
 #include "session/connects.h"
 #include "session/denials.h"
+#include "session/freezes.h"
 #include "session/judgement.h"
+#include "session/name_lookups.h"
+#include "session/process_exits.h"
 #include "session/questions.h"
 
 namespace assent::session {
@@ -41,7 +44,11 @@ class Gate {
     Questions& questions;
     BlockingOpens& blocking;
     Connects& connects;
+    NameLookups& lookups;
     Denials& denials;
+    const Freezes& freezes;
+    std::string project;
+    ProcessExits& exits;
     std::function<bool(const std::string& path, const FileId& id)> recoverable;  // empty: never
     int terminal = -1;  // the agent's terminal, where it has one
   };
@@ -57,9 +64,12 @@ class Gate {
   bool serve(notify::Readiness readiness);
   // A question was answered.
   void resume(Judgement judgement);
+  // Why nobody may allow this now, whatever rules say and whoever assents.
+  [[nodiscard]] std::optional<std::string> frozen(const Judgement& judgement) const;
 
  private:
   void handle(const Call& call);
+  void identify(Judgement& judgement);
   void observe(const Call& call, const resolve::CallerRef& caller, const Action& action);
   void exec(Judgement judgement, const Exec& act);
   // gate_connect.cpp
@@ -70,6 +80,7 @@ class Gate {
   void connect_path(Judgement judgement, std::string path);
   void connect_allowed(Judgement judgement);
   void dial(Judgement judgement, Permit permit);
+  void dial_name(Judgement judgement, Permit permit, const std::string& name);
   void dialled(const std::shared_ptr<Judgement>& judgement, std::uint64_t sequence, UniqueFd socket, int code);
   int place(const Judgement& judgement, int socket);
   void finish_connect(const Judgement& judgement, std::uint64_t sequence, int code);
