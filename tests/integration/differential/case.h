@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <initializer_list>
 #include <string>
 #include <vector>
 
@@ -31,6 +32,12 @@ std::string absolute(const std::string& name);
 
 // "0", a number, or "ENOENT".
 std::string result(long returned);
+// Joins what several calls came to. A braced list is evaluated in the order it is written, operands of + are not.
+inline std::string line(std::initializer_list<std::string> parts) {
+  std::string out;
+  for (const auto& part : parts) out += (out.empty() ? "" : " ") + part;
+  return out;
+}
 // What a freshly opened descriptor is like (or the errno), after one byte was written to and read from it. Closes it.
 std::string describe(int fd);
 // Runs `body` in a child process; its line, or how it died.

@@ -1,7 +1,8 @@
 // The differential list: calls that the broker performs, in every spelling, each in a fresh folder. Prints one line a
 // case: name, what came of it, what changed in the tree. Run natively and inside the sandbox the output must be equal.
 //
-//   differential_cases DIR [PART-OF-A-NAME]      DIR must be empty; what the cases made stays there
+//   differential_cases DIR [PART-OF-A-NAME [STEP]]   DIR must be empty; what the cases made stays there. STEP n: every
+//   nth
 //
 // It gives up its capabilities first: inside, nobody has any.
 #include <fcntl.h>
@@ -15,6 +16,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 
 #include "case.h"
@@ -37,14 +39,85 @@ std::string absolute(const std::string& name) {
 }
 
 const std::vector<std::string>& all_paths() {
-  static const std::vector<std::string> paths = {
-      "file", "./file", "dir/../file", "dir/in", "./dir/.//in", "file/", "file/.", "dir", "dir/", "dir/.", "dir/..",
-      ".", "..", "./", "../", "edir", "edir/", "edir//", "edir/.", "edir/..", "link", "link/", "dlink", "dlink/", "dlink/in",
-      "dlink/.", "dlink/..", "elink", "elink/", "dangling", "dangling/", "danglingdir", "loop", "loop/", "loop/x", "ring1", "abslink", "hard",
-      "fifo", "fifo/", "node", "missing", "missing/", "missing/x", "file/x", "file/..", "rodir", "rodir/in",
-      "rodir/edir", "rodir/new", "noxdir", "noxdir/in", "noxdir/new", "sticky/in", "nowrite", "noread", "noperm", "suid", "marked", "empty",
-      "new\nline \x1b[31m", "\xff\xfe\xc3\x28", "NAME255", "NAME256", "PATH4095", "PATH4096", "", "/", "//", "/.", "/..",
-      "ABS/file", "ABS/dir", "ABS/dir/in", "ABS/edir", "ABS/missing", "ABS/link", "ABS//file", ".assentless"};
+  static const std::vector<std::string> paths = {"file",
+                                                 "./file",
+                                                 "dir/../file",
+                                                 "dir/in",
+                                                 "./dir/.//in",
+                                                 "file/",
+                                                 "file/.",
+                                                 "dir",
+                                                 "dir/",
+                                                 "dir/.",
+                                                 "dir/..",
+                                                 ".",
+                                                 "..",
+                                                 "./",
+                                                 "../",
+                                                 "edir",
+                                                 "edir/",
+                                                 "edir//",
+                                                 "edir/.",
+                                                 "edir/..",
+                                                 "link",
+                                                 "link/",
+                                                 "dlink",
+                                                 "dlink/",
+                                                 "dlink/in",
+                                                 "dlink/.",
+                                                 "dlink/..",
+                                                 "elink",
+                                                 "elink/",
+                                                 "dangling",
+                                                 "dangling/",
+                                                 "danglingdir",
+                                                 "loop",
+                                                 "loop/",
+                                                 "loop/x",
+                                                 "ring1",
+                                                 "abslink",
+                                                 "hard",
+                                                 "fifo",
+                                                 "fifo/",
+                                                 "node",
+                                                 "missing",
+                                                 "missing/",
+                                                 "missing/x",
+                                                 "file/x",
+                                                 "file/..",
+                                                 "rodir",
+                                                 "rodir/in",
+                                                 "rodir/edir",
+                                                 "rodir/new",
+                                                 "noxdir",
+                                                 "noxdir/in",
+                                                 "noxdir/new",
+                                                 "sticky/in",
+                                                 "nowrite",
+                                                 "noread",
+                                                 "noperm",
+                                                 "suid",
+                                                 "marked",
+                                                 "empty",
+                                                 "new\nline \x1b[31m",
+                                                 "\xff\xfe\xc3\x28",
+                                                 "NAME255",
+                                                 "NAME256",
+                                                 "PATH4095",
+                                                 "PATH4096",
+                                                 "",
+                                                 "/",
+                                                 "//",
+                                                 "/.",
+                                                 "/..",
+                                                 "ABS/file",
+                                                 "ABS/dir",
+                                                 "ABS/dir/in",
+                                                 "ABS/edir",
+                                                 "ABS/missing",
+                                                 "ABS/link",
+                                                 "ABS//file",
+                                                 ".assentless"};
   return paths;
 }
 
@@ -85,7 +158,8 @@ std::string in_child(const std::function<std::string()>& body) {
   ::close(ends[1]);
   std::string out;
   char buffer[512];
-  for (ssize_t n = 0; (n = ::read(ends[0], buffer, sizeof buffer)) > 0;) out.append(buffer, static_cast<std::size_t>(n));
+  for (ssize_t n = 0; (n = ::read(ends[0], buffer, sizeof buffer)) > 0;)
+    out.append(buffer, static_cast<std::size_t>(n));
   ::close(ends[0]);
   int status = 0;
   ::waitpid(child, &status, 0);
@@ -116,7 +190,7 @@ std::string one_line(std::string text) {
   return out;
 }
 
-int run(const std::string& root, const std::string& part) {
+int run(const std::string& root, const std::string& part, int every) {
   Cases cases;
   add_removals(cases);
   add_renames(cases);
@@ -128,9 +202,11 @@ int run(const std::string& root, const std::string& part) {
   add_processes(cases);
 
   int number = 0;
+  int ran = 0;
   for (const Case& each : cases) {
     ++number;
-    if (each.name.find(part) == std::string::npos) continue;
+    if (each.name.find(part) == std::string::npos || number % every != 0) continue;
+    ++ran;
     const std::string folder = root + "/" + std::to_string(number);
     if (::mkdir(folder.c_str(), 0755) != 0 || ::chdir(folder.c_str()) != 0) {
       std::printf("cannot make %s: %s\n", folder.c_str(), strerrorname_np(errno));
@@ -138,7 +214,7 @@ int run(const std::string& root, const std::string& part) {
     }
     build_fixture();
     const auto before = digest();
-    if (number == 1) {
+    if (ran == 1) {
       for (const auto& line : before) std::printf("fixture %s\n", line.c_str());
     }
     const std::string came = each.run();
@@ -154,7 +230,7 @@ int run(const std::string& root, const std::string& part) {
     std::printf("\n");
     if (::chdir(root.c_str()) != 0) return 3;
   }
-  std::printf("cases: %d\n", number);
+  std::printf("cases: %d of %d\n", ran, number);
   return 0;
 }
 
@@ -166,12 +242,14 @@ int main(int argc, char** argv) {
     ::sleep(60);
     return 0;
   }
-  if (argc < 2 || argc > 3 || argv[1][0] != '/') {
-    std::fprintf(stderr, "usage: %s ABSOLUTE-DIR [PART-OF-A-NAME]\n", argv[0]);
+  if (argc < 2 || argc > 4 || argv[1][0] != '/') {
+    std::fprintf(stderr, "usage: %s ABSOLUTE-DIR [PART-OF-A-NAME [STEP]]\n", argv[0]);
     return 2;
   }
   differential::drop_capabilities();
   ::umask(022);
   ::signal(SIGPIPE, SIG_IGN);
-  return differential::run(argv[1], argc == 3 ? argv[2] : "");
+  ::setvbuf(stdout, nullptr, _IOLBF, 0);
+  const int every = argc == 4 ? std::max(1, std::atoi(argv[3])) : 1;
+  return differential::run(argv[1], argc >= 3 ? argv[2] : "", every);
 }

@@ -124,7 +124,9 @@ void digest_of(const std::string& path, std::vector<std::string>& out) {
     line += " -> " + (to.starts_with("/") ? std::string("absolute") : shown(to));
   }
   if (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode)) line += attributes_of(path);
-  line += st.st_mtime == kBase ? " time=old" : st.st_mtime < kBase ? " time=" + std::to_string(st.st_mtime) : " time=new";
+  line += st.st_mtime == kBase  ? " time=old"
+          : st.st_mtime < kBase ? " time=" + std::to_string(st.st_mtime)
+                                : " time=new";
   out.push_back(line);
   if (S_ISDIR(st.st_mode)) {
     for (const auto& name : names(path)) digest_of(path + "/" + name, out);

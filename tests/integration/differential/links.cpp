@@ -11,10 +11,11 @@
 namespace differential {
 
 void add_links_and_nodes(Cases& cases) {
-  const std::vector<std::string> from = {"file", "dir", "link", "dlink", "dangling", "loop", "fifo", "missing", "file/", "dir/in",
-                                         "rodir/in", "noxdir/in", "suid", "noperm", "ABS/file", "", "link/", "."};
-  const std::vector<std::string> to = {"new", "file", "edir", "edir/new", "new/", "dangling", "rodir/new", "missing/x", "file/x",
-                                       "new255", "NAME256", "", ".", "ABS/new"};
+  const std::vector<std::string> from = {"file", "dir",     "link",     "dlink",  "dangling", "loop",
+                                         "fifo", "missing", "file/",    "dir/in", "rodir/in", "noxdir/in",
+                                         "suid", "noperm",  "ABS/file", "",       "link/",    "."};
+  const std::vector<std::string> to = {"new",       "file",   "edir",   "edir/new", "new/", "dangling", "rodir/new",
+                                       "missing/x", "file/x", "new255", "NAME256",  "",     ".",        "ABS/new"};
   for (const auto& a : from) {
     for (const auto& b : to) {
       cases.push_back({"link " + a + " " + b, [=] { return result(::link(real(a).c_str(), real(b).c_str())); }});
@@ -29,7 +30,8 @@ void add_links_and_nodes(Cases& cases) {
     cases.push_back({"symlink " + path, [=] { return result(::symlink("to/some\nwhere", real(path).c_str())); }});
     cases.push_back({"mkfifo " + path, [=] { return result(::mknod(real(path).c_str(), S_IFIFO | 0640, 0)); }});
   }
-  for (const mode_t mode : {0640U, S_IFREG | 0640U, S_IFSOCK | 0600U, S_IFDIR | 0700U, S_IFCHR | 0600U, S_IFBLK | 0600U, S_IFLNK | 0600U, 0170000U | 0600U}) {
+  for (const mode_t mode : {0640U, S_IFREG | 0640U, S_IFSOCK | 0600U, S_IFDIR | 0700U, S_IFCHR | 0600U, S_IFBLK | 0600U,
+                            S_IFLNK | 0600U, 0170000U | 0600U}) {
     for (const char* path : {"new", "file", "rodir/new"}) {
       char name[64];
       std::snprintf(name, sizeof name, "mknod %o %s", mode, path);
@@ -41,14 +43,16 @@ void add_links_and_nodes(Cases& cases) {
                      [=] { return result(::symlink(std::string(size, 't').c_str(), "new")); }});
   }
   cases.push_back({"symlink to nothing", [] { return result(::symlink("", "new")); }});
-  cases.push_back({"symlink null pointers", [] {
-                     return result(::syscall(SYS_symlink, nullptr, "new")) + " " + result(::syscall(SYS_symlink, "x", nullptr));
-                   }});
+  cases.push_back(
+      {"symlink null pointers", [] {
+         return line({result(::syscall(SYS_symlink, nullptr, "new")), result(::syscall(SYS_symlink, "x", nullptr))});
+       }});
   cases.push_back({"mkdir null pointer", [] { return result(::syscall(SYS_mkdir, nullptr, 0700)); }});
   cases.push_back({"mkdirat, symlinkat, mknodat, linkat in a folder", [] {
                      const int folder = ::open("dir", O_RDONLY | O_DIRECTORY);
-                     auto out = result(::mkdirat(folder, "d", 0700)) + result(::symlinkat("x", folder, "s"));
-                     out += result(::mknodat(folder, "f", S_IFIFO | 0600, 0)) + result(::linkat(folder, "in", folder, "l", 0));
+                     auto out = line({result(::mkdirat(folder, "d", 0700)), result(::symlinkat("x", folder, "s"))});
+                     out += line({result(::mknodat(folder, "f", S_IFIFO | 0600, 0)),
+                                  result(::linkat(folder, "in", folder, "l", 0))});
                      return out + result(::linkat(folder, "../link", AT_FDCWD, "new", AT_SYMLINK_FOLLOW));
                    }});
   cases.push_back({"link an open file by its descriptor", [] {

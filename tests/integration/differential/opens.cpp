@@ -68,11 +68,49 @@ long open2(int folder, const char* path, std::uint64_t flags, std::uint64_t mode
 }  // namespace
 
 void add_opens(Cases& cases) {
-  const std::vector<std::string> paths = {"file", "empty", "nowrite", "noread", "noperm", "suid", "dir", "dir/", "edir", "edir/.", ".",
-                                          "link", "link/", "dlink", "dlink/", "dangling", "danglingdir", "loop", "fifo", "node", "missing", "missing/",
-                                          "missing/x", "file/x", "file/", "rodir/in", "rodir/new", "noxdir/in", "noxdir/new", "sticky/in",
-                                          "sticky/new", "new255", "NAME256", "PATH4095", "PATH4096", "", "ABS/file", "ABS/new",
-                                          "new\nline \x1b[31m", "\xff", "dir/../edir/new", "abslink", "/"};
+  const std::vector<std::string> paths = {"file",
+                                          "empty",
+                                          "nowrite",
+                                          "noread",
+                                          "noperm",
+                                          "suid",
+                                          "dir",
+                                          "dir/",
+                                          "edir",
+                                          "edir/.",
+                                          ".",
+                                          "link",
+                                          "link/",
+                                          "dlink",
+                                          "dlink/",
+                                          "dangling",
+                                          "danglingdir",
+                                          "loop",
+                                          "fifo",
+                                          "node",
+                                          "missing",
+                                          "missing/",
+                                          "missing/x",
+                                          "file/x",
+                                          "file/",
+                                          "rodir/in",
+                                          "rodir/new",
+                                          "noxdir/in",
+                                          "noxdir/new",
+                                          "sticky/in",
+                                          "sticky/new",
+                                          "new255",
+                                          "NAME256",
+                                          "PATH4095",
+                                          "PATH4096",
+                                          "",
+                                          "ABS/file",
+                                          "ABS/new",
+                                          "new\nline \x1b[31m",
+                                          "\xff",
+                                          "dir/../edir/new",
+                                          "abslink",
+                                          "/"};
   for (const auto& path : paths) {
     for (const auto& each : kFlags) {
       int flags = each.flags;
@@ -87,25 +125,28 @@ void add_opens(Cases& cases) {
     for (const mode_t mask : {0U, 022U, 077U, 0777U}) {
       char name[64];
       std::snprintf(name, sizeof name, "open mode %o umask %o", mode, mask);
-      cases.push_back({name, [=] {
-                         const mode_t before = ::umask(mask);
-                         auto out = describe(::open("new", O_CREAT | O_RDWR, mode)) + " " + result(::mkdir("newdir", mode));
-                         out += " " + result(::mknod("newfifo", S_IFIFO | (mode & 07777), 0)) + " " + describe(::creat("made", mode));
-                         ::umask(before);
-                         return out;
-                       }});
+      cases.push_back(
+          {name, [=] {
+             const mode_t before = ::umask(mask);
+             auto out = line({describe(::open("new", O_CREAT | O_RDWR, mode)), result(::mkdir("newdir", mode))});
+             out += line({result(::mknod("newfifo", S_IFIFO | (mode & 07777), 0)), describe(::creat("made", mode))});
+             ::umask(before);
+             return out;
+           }});
     }
   }
   cases.push_back({"creat over", [] { return describe(::creat("file", 0600)); }});
   cases.push_back({"openat of a folder", [] {
                      const int folder = ::open("dir", O_RDONLY | O_DIRECTORY);
-                     return describe(::openat(folder, "new", O_CREAT | O_WRONLY, 0640)) + " " +
-                            describe(::openat(folder, "../file", O_RDWR | O_APPEND)) + " " +
-                            describe(::openat(folder, "", O_RDWR)) + " " + describe(::openat(folder, ".", O_TMPFILE | O_RDWR, 0600));
+                     return line({describe(::openat(folder, "new", O_CREAT | O_WRONLY, 0640)),
+                                  describe(::openat(folder, "../file", O_RDWR | O_APPEND)),
+                                  describe(::openat(folder, "", O_RDWR)),
+                                  describe(::openat(folder, ".", O_TMPFILE | O_RDWR, 0600))});
                    }});
   cases.push_back({"openat of a file descriptor", [] {
                      const int file = ::open("file", O_RDONLY);
-                     return describe(::openat(file, "new", O_CREAT | O_WRONLY, 0640)) + " " + describe(::openat(99, "new", O_CREAT | O_WRONLY, 0640));
+                     return line({describe(::openat(file, "new", O_CREAT | O_WRONLY, 0640)),
+                                  describe(::openat(99, "new", O_CREAT | O_WRONLY, 0640))});
                    }});
   cases.push_back({"open null pointer", [] { return result(::syscall(SYS_open, nullptr, O_WRONLY, 0)); }});
   cases.push_back({"open takes the lowest free number", [] {
@@ -119,41 +160,51 @@ void add_opens(Cases& cases) {
                      auto out = describe(::open("dangling", O_CREAT | O_WRONLY, 0600));
                      return out + " " + describe(::open("dangling", O_CREAT | O_EXCL | O_WRONLY, 0600));
                    }});
-  cases.push_back({"open under a default acl", [] {
-                     const unsigned none = 0xFFFFFFFF;
-                     const unsigned acl[] = {2, 7U << 16 | 0x01, none, 7U << 16 | 0x04, none, 5U << 16 | 0x20, none};
-                     auto out = result(::syscall(SYS_setxattr, "edir", "system.posix_acl_default", acl, sizeof acl, 0));
-                     const mode_t before = ::umask(077);
-                     out += " " + describe(::open("edir/new", O_CREAT | O_WRONLY, 0666)) + " " + result(::mkdir("edir/newdir", 0777));
-                     ::umask(before);
-                     return out;
-                   }});
+  cases.push_back(
+      {"open under a default acl", [] {
+         const unsigned none = 0xFFFFFFFF;
+         const unsigned acl[] = {2, 7U << 16 | 0x01, none, 7U << 16 | 0x04, none, 5U << 16 | 0x20, none};
+         auto out = result(::syscall(SYS_setxattr, "edir", "system.posix_acl_default", acl, sizeof acl, 0));
+         const mode_t before = ::umask(077);
+         out += line({describe(::open("edir/new", O_CREAT | O_WRONLY, 0666)), result(::mkdir("edir/newdir", 0777))});
+         ::umask(before);
+         return out;
+       }});
   cases.push_back({"open in a setgid folder", [] {
-                     return result(::chmod("edir", 02775)) + " " + describe(::open("edir/new", O_CREAT | O_WRONLY, 02755)) + " " +
-                            result(::mkdir("edir/newdir", 0777));
+                     return line({result(::chmod("edir", 02775)),
+                                  describe(::open("edir/new", O_CREAT | O_WRONLY, 02755)),
+                                  result(::mkdir("edir/newdir", 0777))});
                    }});
 }
 
 void add_openat2(Cases& cases) {
-  const std::vector<std::string> paths = {"file", "link", "dlink/in", "dir/../file", "../file", "missing", "dangling", "ABS/file", "loop", "edir/new", "."};
-  const Flags flags[] = {{"W", O_WRONLY}, {"W,CREAT", O_WRONLY | O_CREAT}, {"RW,NOFOLLOW", O_RDWR | O_NOFOLLOW}, {"W,CREAT,EXCL", O_WRONLY | O_CREAT | O_EXCL}};
-  const std::pair<const char*, std::uint64_t> resolves[] = {{"plain", 0},
-                                                            {"NO_SYMLINKS", RESOLVE_NO_SYMLINKS},
-                                                            {"BENEATH", RESOLVE_BENEATH},
-                                                            {"IN_ROOT", RESOLVE_IN_ROOT},
-                                                            {"NO_MAGICLINKS", RESOLVE_NO_MAGICLINKS},
-                                                            {"BENEATH,NO_SYMLINKS", RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS}};
+  const std::vector<std::string> paths = {"file",     "link",     "dlink/in", "dir/../file", "../file", "missing",
+                                          "dangling", "ABS/file", "loop",     "edir/new",    "."};
+  const Flags flags[] = {{"W", O_WRONLY},
+                         {"W,CREAT", O_WRONLY | O_CREAT},
+                         {"RW,NOFOLLOW", O_RDWR | O_NOFOLLOW},
+                         {"W,CREAT,EXCL", O_WRONLY | O_CREAT | O_EXCL}};
+  const std::pair<const char*, std::uint64_t> resolves[] = {
+      {"plain", 0},
+      {"NO_SYMLINKS", RESOLVE_NO_SYMLINKS},
+      {"BENEATH", RESOLVE_BENEATH},
+      {"IN_ROOT", RESOLVE_IN_ROOT},
+      {"NO_MAGICLINKS", RESOLVE_NO_MAGICLINKS},
+      {"BENEATH,NO_SYMLINKS", RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS}};
   for (const auto& path : paths) {
     for (const auto& each : flags) {
       for (const auto& [name, resolve] : resolves) {
         cases.push_back({std::string("openat2 ") + each.name + " " + name + " " + path, [=] {
                            const std::uint64_t mode = (each.flags & O_CREAT) != 0 ? 0644 : 0;
-                           return describe(static_cast<int>(open2(AT_FDCWD, real(path).c_str(), static_cast<std::uint64_t>(each.flags), mode, resolve)));
+                           return describe(static_cast<int>(open2(
+                               AT_FDCWD, real(path).c_str(), static_cast<std::uint64_t>(each.flags), mode, resolve)));
                          }});
       }
     }
   }
-  const auto bad = [&](const char* name, auto call) { cases.push_back({std::string("openat2 ") + name, [=] { return result(call()); }}); };
+  const auto bad = [&](const char* name, auto call) {
+    cases.push_back({std::string("openat2 ") + name, [=] { return result(call()); }});
+  };
   bad("unknown flag", [] { return open2(AT_FDCWD, "file", O_WRONLY | 0x20000000, 0, 0); });
   bad("high flag", [] { return open2(AT_FDCWD, "file", O_WRONLY | (1ULL << 40), 0, 0); });
   bad("unknown resolve", [] { return open2(AT_FDCWD, "file", O_WRONLY, 0, 0x100); });
@@ -161,7 +212,8 @@ void add_openat2(Cases& cases) {
   bad("mode too big", [] { return open2(AT_FDCWD, "new", O_WRONLY | O_CREAT, 0100600, 0); });
   bad("O_PATH and O_WRONLY", [] { return open2(AT_FDCWD, "file", O_PATH | O_WRONLY, 0, 0); });
   bad("small structure", [] { return open2(AT_FDCWD, "file", O_WRONLY, 0, 0, 8); });
-  bad("long structure of zeros", [] { return open2(AT_FDCWD, "missing", O_WRONLY, 0, 0, sizeof(struct open_how) + 8); });
+  bad("long structure of zeros",
+      [] { return open2(AT_FDCWD, "missing", O_WRONLY, 0, 0, sizeof(struct open_how) + 8); });
   bad("beneath and in root", [] { return open2(AT_FDCWD, "file", O_WRONLY, 0, RESOLVE_BENEATH | RESOLVE_IN_ROOT); });
   bad("unreadable structure", [] { return ::syscall(SYS_openat2, AT_FDCWD, "file", 8, sizeof(struct open_how)); });
 }

@@ -24,13 +24,15 @@ int limit(__rlimit_resource what, rlim_t value) {
 void add_processes(Cases& cases) {
   for (const bool ignored : {false, true}) {
     for (const long length : {5L, 50L, 500L}) {
-      cases.push_back({std::string("truncate under a size limit") + (ignored ? ", signal ignored " : " ") + std::to_string(length), [=] {
-                         return in_child([=] {
-                           if (ignored) ::signal(SIGXFSZ, SIG_IGN);
-                           limit(RLIMIT_FSIZE, 100);
-                           return result(::truncate("file", length)) + " " + result(::truncate("suid", 2));
-                         });
-                       }});
+      cases.push_back(
+          {std::string("truncate under a size limit") + (ignored ? ", signal ignored " : " ") + std::to_string(length),
+           [=] {
+             return in_child([=] {
+               if (ignored) ::signal(SIGXFSZ, SIG_IGN);
+               limit(RLIMIT_FSIZE, 100);
+               return line({result(::truncate("file", length)), result(::truncate("suid", 2))});
+             });
+           }});
     }
   }
   cases.push_back({"write under a size limit", [] {
@@ -38,10 +40,12 @@ void add_processes(Cases& cases) {
                        ::signal(SIGXFSZ, SIG_IGN);
                        limit(RLIMIT_FSIZE, 10);
                        const int fd = ::open("new", O_CREAT | O_WRONLY, 0600);
-                       return result(::write(fd, "0123456789abc", 13)) + " " + result(::write(fd, "x", 1)) + " " + result(::ftruncate(fd, 20));
+                       return line({result(::write(fd, "0123456789abc", 13)), result(::write(fd, "x", 1)),
+                                    result(::ftruncate(fd, 20))});
                      });
                    }});
-  for (const int flags : {O_WRONLY, O_WRONLY | O_CREAT, O_WRONLY | O_CREAT | O_EXCL, O_WRONLY | O_TRUNC, O_RDWR | O_TMPFILE}) {
+  for (const int flags :
+       {O_WRONLY, O_WRONLY | O_CREAT, O_WRONLY | O_CREAT | O_EXCL, O_WRONLY | O_TRUNC, O_RDWR | O_TMPFILE}) {
     for (const char* path : {"file", "new", "."}) {
       cases.push_back({"open without a free descriptor " + std::to_string(flags) + " " + path, [=] {
                          return in_child([=] {
@@ -117,8 +121,8 @@ void add_processes(Cases& cases) {
                        ::close(ends[1]);
                        char byte;
                        (void)!::read(ends[0], &byte, 1);  // closed by the exec
-                       auto out = result(::open("program", O_WRONLY)) + " " + result(::truncate("program", 0)) + " " +
-                                  result(::open("program", O_RDONLY | O_TRUNC));
+                       auto out = line({result(::open("program", O_WRONLY)), result(::truncate("program", 0)),
+                                        result(::open("program", O_RDONLY | O_TRUNC))});
                        ::kill(child, SIGKILL);
                        ::waitpid(child, nullptr, 0);
                        return out + " " + result(::unlink("program"));

@@ -16,10 +16,12 @@ void add_removals(Cases& cases) {
   }
   for (const long length : {0L, 100L, -1L, 1L << 60}) {
     for (const char* path : {"file", "empty", "link", "nowrite", "noread", "suid", "missing", "dir", "fifo"}) {
-      cases.push_back({"truncate " + std::to_string(length) + " " + path, [=] { return result(::truncate(path, length)); }});
+      cases.push_back(
+          {"truncate " + std::to_string(length) + " " + path, [=] { return result(::truncate(path, length)); }});
     }
   }
-  for (const char* path : {"in", "../file", "sub", "sub/", "../edir", "../missing", ".", "..", "", "../dlink/in", "/", "ABS/edir"}) {
+  for (const char* path :
+       {"in", "../file", "sub", "sub/", "../edir", "../missing", ".", "..", "", "../dlink/in", "/", "ABS/edir"}) {
     for (const int flags : {0, AT_REMOVEDIR, 0x1000, AT_SYMLINK_NOFOLLOW}) {
       cases.push_back({"unlinkat dir " + std::string(path) + " " + std::to_string(flags), [=] {
                          const int folder = ::open("dir", O_RDONLY | O_DIRECTORY);
@@ -33,42 +35,43 @@ void add_removals(Cases& cases) {
                      const int folder = ::open("dir", O_PATH);
                      return result(::unlinkat(folder, "in", 0));
                    }});
-  cases.push_back({"unlinkat of a file descriptor", [] {
-                     const int file = ::open("file", O_RDONLY);
-                     return result(::unlinkat(file, "in", 0)) + " " + result(::unlinkat(file, absolute("hard").c_str(), 0));
-                   }});
+  cases.push_back(
+      {"unlinkat of a file descriptor", [] {
+         const int file = ::open("file", O_RDONLY);
+         return line({result(::unlinkat(file, "in", 0)), result(::unlinkat(file, absolute("hard").c_str(), 0))});
+       }});
   cases.push_back({"unlinkat of no descriptor", [] {
-                     return result(::unlinkat(99, "in", 0)) + " " + result(::unlinkat(-1, "in", 0)) + " " +
-                            result(::unlinkat(99, absolute("file").c_str(), 0));
+                     return line({result(::unlinkat(99, "in", 0)), result(::unlinkat(-1, "in", 0)),
+                                  result(::unlinkat(99, absolute("file").c_str(), 0))});
                    }});
   cases.push_back({"unlink null pointer", [] { return result(::syscall(SYS_unlink, nullptr)); }});
   cases.push_back({"unlink bad pointer", [] { return result(::syscall(SYS_unlink, 1)); }});
   cases.push_back({"unlink twice", [] {
                      const auto once = result(::unlink("file"));
-                     return once + " " + result(::unlink("file")) + " " + result(::unlink("hard"));
+                     return line({once, result(::unlink("file")), result(::unlink("hard"))});
                    }});
   cases.push_back({"unlink while open", [] {
                      const int fd = ::open("file", O_RDWR);
-                     const auto out = result(::unlink("file")) + " " + result(::unlink("hard"));
+                     const auto out = line({result(::unlink("file")), result(::unlink("hard"))});
                      return out + " " + describe(fd);
                    }});
   cases.push_back({"rmdir working directory", [] {
                      if (::chdir("edir") != 0) return result(-1);
-                     auto out = result(::rmdir(".")) + " " + result(::rmdir("../edir"));
+                     auto out = line({result(::rmdir(".")), result(::rmdir("../edir"))});
                      out += " " + result(::open("new", O_CREAT | O_WRONLY, 0600));
-                     out += " " + result(::mkdir("new", 0700)) + " " + result(::unlink("x"));
-                     out += " " + result(::symlink("x", "new")) + " " + result(::rename("../file", "new"));
-                     out += " " + result(::link("../file", "new")) + " " + result(::unlink("../file"));
+                     out += line({result(::mkdir("new", 0700)), result(::unlink("x"))});
+                     out += line({result(::symlink("x", "new")), result(::rename("../file", "new"))});
+                     out += line({result(::link("../file", "new")), result(::unlink("../file"))});
                      return out + " " + result(::open(".", O_TMPFILE | O_RDWR, 0600));
                    }});
   cases.push_back({"rmdir parent of the working directory", [] {
                      if (::mkdir("edir/deep", 0755) != 0 || ::chdir("edir/deep") != 0) return result(-1);
-                     auto out = result(::rmdir("../../edir")) + " " + result(::rmdir("../deep"));
+                     auto out = line({result(::rmdir("../../edir")), result(::rmdir("../deep"))});
                      return out + " " + result(::unlink("../../file"));
                    }});
   cases.push_back({"remove a whole tree", [] {
-                     auto out = result(::unlink("dir/in")) + result(::rmdir("dir/sub")) + result(::rmdir("dir"));
-                     out += result(::mkdir("dir", 0700)) + result(::rmdir("dir"));
+                     auto out = line({result(::unlink("dir/in")), result(::rmdir("dir/sub")), result(::rmdir("dir"))});
+                     out += line({result(::mkdir("dir", 0700)), result(::rmdir("dir"))});
                      return out;
                    }});
 }
