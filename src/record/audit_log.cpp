@@ -113,8 +113,7 @@ Result<std::unique_ptr<AuditLog>> AuditLog::create(const std::string& state, con
   Status status = audit->append("begin", Room::Ordinary,
                                 [&](JsonWriter& line) { write_begin(line, audit->session_, info, previous); });
   audit->probe("begun");
-  if (status) status = audit->sync();
-  if (status && ::fsync(directory) != 0) status = sys::last_error("fsync");
+  if (status) status = audit->flush();
   audit->probe("begin written");
   if (status) status = heads->append({HeadEvent::Begin, audit->session_, 1, audit->head_});
   if (!status) return cannot(status.error());
@@ -157,11 +156,12 @@ Result<Permit> AuditLog::intent(const Act& act, Durability durability) {
     status = flush_lines();
     if (status) {
       const int log = log_.get();
+      const bool placed = std::exchange(placed_, true);
       lock.unlock();  // other acts go on while the disk works
-      const bool on_disk = ::fdatasync(log) == 0;
-      const int code = errno;
+      Status on_disk = placed ? Status{} : sync_place();
+      if (on_disk && ::fdatasync(log) != 0) on_disk = sys::last_error("fdatasync");
       lock.lock();
-      if (!on_disk) status = break_log(Error{code, {}});
+      if (!on_disk) status = break_log(on_disk.error());
     }
     if (!status) {
       refuse(started.sequence);
@@ -333,7 +333,24 @@ Status AuditLog::sync() {
   const std::lock_guard lock(mutex_);
   if (auto status = may_record(); !status) return status;
   if (auto status = flush_lines(); !status) return status;
+  if (!std::exchange(placed_, true)) {
+    if (auto status = sync_place(); !status) return break_log(status.error());
+  }
   if (::fdatasync(log_.get()) != 0) return break_log(sys::last_error("fdatasync").value());
+  return {};
+}
+
+// The names above the log, and the list of heads. Asked for when the first record must outlive a power failure; most
+// sessions never ask, and their start does not wait for the disk.
+Status AuditLog::sync_place() const {
+  if (::fsync(directory_.get()) != 0) return sys::last_error("fsync");
+  for (const auto& [path, flags] : {std::pair<std::string, int>{state_ + "/sessions", O_RDONLY | O_DIRECTORY},
+                                    {state_, O_RDONLY | O_DIRECTORY},
+                                    {state_ + "/" + kHeadsName, O_RDONLY}}) {
+    auto fd = sys::openat(AT_FDCWD, path.c_str(), flags);
+    if (!fd) return pass(std::move(fd));
+    if (::fsync(fd->get()) != 0) return sys::last_error("fsync");
+  }
   return {};
 }
 
@@ -370,7 +387,12 @@ Status AuditLog::close(const EndInfo& end) {
   probe("end");
   // Also after a failure: perhaps there is room again, else audit.pending keeps everything.
   if (auto flushed = flush_lines(); !flushed) return flushed;
-  if (::fdatasync(log_.get()) != 0) return break_log(sys::last_error("fdatasync").value());
+  if (placed_) {
+    if (::fdatasync(log_.get()) != 0) return break_log(sys::last_error("fdatasync").value());
+  } else {
+    // On its way to the disk at least, without waiting for it.
+    ::sync_file_range(log_.get(), 0, 0, SYNC_FILE_RANGE_WRITE);
+  }
   probe("end written");
   auto heads = Heads::lock(state_);
   if (!heads) return pass(std::move(heads));

@@ -39,7 +39,7 @@ struct AuditOptions {
 
 class AuditLog {
  public:
-  // A new session below `state`, its first record durable. Fails: ENOSPC, EACCES … ; then nothing may start.
+  // A new session below `state`, its first record written (durable with the first act that is). Fails: ENOSPC, EACCES … ; then nothing may start.
   static Result<std::unique_ptr<AuditLog>> create(const std::string& state, const SessionInfo& info,
                                                   const AuditOptions& options = {});
   AuditLog(const AuditLog&) = delete;
@@ -100,6 +100,7 @@ class AuditLog {
   Status may_record() const;
   void refuse(std::uint64_t sequence);
   Status flush_lines();
+  [[nodiscard]] Status sync_place() const;
   Status break_log(Error error);
   void finish_line_batch();
   void probe(std::string_view step) const {
@@ -131,6 +132,7 @@ class AuditLog {
   Counts counts_;
   std::uint64_t unrecorded_ = 0;  // denials after the failure
   Error failure_{0, {}};
+  bool placed_ = false;  // the names above the log have been synced
   bool closed_ = false;
 };
 

@@ -105,7 +105,6 @@ Status Heads::append(const Head& head) {
   const auto hash = seal(line, last_);
   if (line.overflowed()) return fail(E2BIG, "cannot write heads.jsonl: the line is too long");
   if (auto status = sys::write_all(fd_.get(), line.text()); !status) return status;
-  if (::fdatasync(fd_.get()) != 0) return sys::last_error("fdatasync");
   last_ = hash;
   last_session_ = head.session;
   ++sequence_;

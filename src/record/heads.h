@@ -33,7 +33,7 @@ class Heads {
 
   [[nodiscard]] const HashText& last() const { return last_; }
   [[nodiscard]] const std::string& last_session() const { return last_session_; }
-  // Durable when it returns.
+  // Written, not synced: see AuditLog::sync_place.
   Status append(const Head& head);
 
  private:

@@ -48,11 +48,12 @@ std::string session_path(std::string_view state, std::string_view session) {
 }
 
 std::string new_session_id() {
-  const std::time_t now = ::time(nullptr);
+  timespec now{};
+  ::clock_gettime(CLOCK_REALTIME, &now);
   std::tm utc{};
-  ::gmtime_r(&now, &utc);
+  ::gmtime_r(&now.tv_sec, &utc);
   return fmt::format("{:04}{:02}{:02}-{:02}{:02}{:02}-{:04x}", utc.tm_year + 1900, utc.tm_mon + 1, utc.tm_mday,
-                     utc.tm_hour, utc.tm_min, utc.tm_sec, ::randombytes_uniform(0x10000));
+                     utc.tm_hour, utc.tm_min, utc.tm_sec, now.tv_nsec * 0x10000 / 1'000'000'000);
 }
 
 bool is_session_id(std::string_view text) {
@@ -79,10 +80,6 @@ Result<NewSession> make_session_directory(const std::string& state) {
     auto directory = sys::openat(AT_FDCWD, session.path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
     if (!directory) return pass(std::move(directory));
     session.directory = std::move(*directory);
-    // The name of the folder itself must survive a power failure too, or a durable record has no place.
-    auto parent = sys::openat(AT_FDCWD, sessions.c_str(), O_RDONLY | O_DIRECTORY);
-    if (!parent) return pass(std::move(parent));
-    if (::fsync(parent->get()) != 0) return sys::last_error("fsync");
     return session;
   }
   return fail(EEXIST, fmt::format("cannot create a session in {}: every name is taken", show(sessions)));

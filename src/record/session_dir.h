@@ -20,7 +20,7 @@ Result<std::string> state_directory();
 
 std::string session_path(std::string_view state, std::string_view session);
 
-// "20261121-021530-4f2a": UTC second and 16 random bits; sorts by time.
+// "20261121-021530-4f2a": UTC second and its 65,536ths; sorts by time.
 std::string new_session_id();
 bool is_session_id(std::string_view text);
 
