@@ -241,5 +241,38 @@ TEST(EventLoop, ManyDescriptorsAreAllServed) {
   EXPECT_EQ(served, 200);
 }
 
+TEST(EventLoopDirect, IsServedBesideEpollAndTimers) {
+  auto loop = EventLoop::create().value();
+  int direct[2], other[2];
+  ASSERT_EQ(::pipe2(direct, O_CLOEXEC), 0);
+  ASSERT_EQ(::pipe2(other, O_CLOEXEC), 0);
+  const UniqueFd direct_read(direct[0]), other_read(other[0]);
+  UniqueFd direct_write(direct[1]), other_write(other[1]);
+  std::vector<std::string> seen;
+  ASSERT_TRUE(loop.add_direct(direct_read.get(), [&](std::uint32_t events) {
+    seen.emplace_back((events & EPOLLIN) != 0 ? "direct" : "hang-up");
+    if ((events & EPOLLIN) == 0) loop.remove(direct_read.get());
+    char byte;
+    (void)!::read(direct_read.get(), &byte, (events & EPOLLIN) != 0 ? 1 : 0);
+  }));
+  ASSERT_TRUE(loop.add(other_read.get(), EPOLLIN, [&](std::uint32_t) {
+    seen.emplace_back("epoll");
+    char byte;
+    (void)!::read(other_read.get(), &byte, 1);
+  }));
+  ASSERT_FALSE(loop.add_direct(other_read.get(), [](std::uint32_t) {})) << "only one can be polled directly";
+  loop.after(std::chrono::milliseconds(1), [&] { seen.emplace_back("timer"); });
+
+  ASSERT_EQ(::write(direct_write.get(), "x", 1), 1);
+  ASSERT_EQ(::write(other_write.get(), "x", 1), 1);
+  ASSERT_TRUE(loop.run_once());
+  EXPECT_EQ(seen, (std::vector<std::string>{"direct", "epoll"}));
+  ASSERT_TRUE(loop.run_once());
+  EXPECT_EQ(seen.back(), "timer");
+  direct_write.reset();
+  ASSERT_TRUE(loop.run_once());
+  EXPECT_EQ(seen.back(), "hang-up");
+}
+
 }  // namespace
 }  // namespace assent

@@ -1,0 +1,73 @@
+// An argument is rewritten while the call is on its way: the supervisor must act on what it judged.
+#include <tuple>
+
+#include "support/run_world.h"
+
+namespace assent::run_test {
+namespace {
+
+struct Race {
+  const char* op;
+  const char* own = "ownfile";
+  const char* foreign = "victim1";
+};
+
+void PrintTo(const Race& each, std::ostream* out) { *out << each.op; }
+
+constexpr Race kRaces[] = {
+    {"unlink"}, {"unlinkat"}, {"rmdir", "own-folder", "emptydir-x"}, {"rename-from"}, {"renameat2-from"}, {"rename-to"}, {"rename-exchange"},
+    {"truncate"}, {"open-trunc"}, {"open-rdwr"}, {"openat-wronly"}, {"creat"}, {"openat2-path"}, {"openat2-how"}, {"link"}, {"linkat"},
+    {"chmod"}, {"fchmodat"}, {"fchmodat2"}, {"chown"}, {"lchown"}, {"fchownat"}, {"utimensat"}, {"utimes"}, {"setxattr"}, {"lsetxattr"},
+    {"symlink", "o/.own/hooks/aa", "o/.git/hooks/aa"}, {"mkdir", "o/.own/hooks/aa", "o/.git/hooks/aa"}, {"mknod", "o/.own/hooks/aa", "o/.git/hooks/aa"},
+};
+
+class RaceArguments : public ::testing::TestWithParam<std::tuple<Race, const char*, Who>> {
+ public:
+  static void furnish(const World& world) {
+    fs::create_directories(world.project + "/emptydir-x");
+    fs::create_directories(world.project + "/o/.git/hooks");
+    fs::create_directories(world.project + "/o/.own/hooks");
+    ::chmod((world.project + "/victim1").c_str(), 04755);
+    world.give();
+  }
+  static bool harmed(const World& world, const Fingerprints& before) { return !damage(before).empty() || there(world.project + "/o/.git/hooks/aa"); }
+};
+
+TEST_P(RaceArguments, HarmNothingForeign) {
+  const auto [race, racer, who] = GetParam();
+  const auto attack = [&](const char* seconds) {
+    return std::vector<std::string>{"./victim", "race", race.op, racer, race.own, race.foreign, seconds};
+  };
+  {
+    // The control runs until it has done its damage.
+    World world(who);
+    furnish(world);
+    const auto before = world.look();
+    bool done = false;
+    for (int i = 0; i < 40 && !done; ++i) {
+      world.run(attack("0.1"));
+      done = harmed(world, before);
+    }
+    ASSERT_TRUE(done) << "the control did no damage: this test proves nothing";
+  }
+  World world(who);
+  furnish(world);
+  const auto before = world.look();
+  const auto outcome = world.run_inside(attack("0.5"));
+  EXPECT_EQ(outcome.status, 0) << outcome.err;
+  EXPECT_EQ(damage(before), "") << outcome.out;
+  EXPECT_FALSE(there(world.project + "/o/.git/hooks/aa"));
+  EXPECT_GT(number(outcome.out, "went"), 0) << "nothing went through, so nothing was raced: " << outcome.out << outcome.err.substr(0, 1000);
+  EXPECT_GT(number(outcome.out, "refused"), 0) << outcome.out;
+}
+
+INSTANTIATE_TEST_SUITE_P(Each, RaceArguments,
+                         ::testing::Combine(::testing::ValuesIn(kRaces), ::testing::Values("thread", "process"), ::testing::ValuesIn(everyone())),
+                         [](const auto& each) {
+                           std::string text = std::string(std::get<0>(each.param).op) + "_" + std::get<1>(each.param) + "_" + name(std::get<2>(each.param));
+                           std::replace(text.begin(), text.end(), '-', '_');
+                           return text;
+                         });
+
+}  // namespace
+}  // namespace assent::run_test
