@@ -115,6 +115,12 @@ struct Listen {
   int backlog = 0;
 };
 
+struct CheckAccess {  // access, faccessat, faccessat2 that ask for writing: changes nothing, but only the host's mount knows
+  PathArg path;
+  int mode = 0;   // R_OK, W_OK, X_OK
+  int flags = 0;  // AT_EACCESS, AT_SYMLINK_NOFOLLOW, AT_EMPTY_PATH
+};
+
 struct Exec {  // execve, execveat
   PathArg path;
   int flags = 0;
@@ -129,6 +135,6 @@ struct ChangeUmask {
 };
 
 using Action = std::variant<Remove, Rename, Truncate, Open, Link, MakeDirectory, MakeSymlink, MakeNode, SetMetadata,
-                            Connect, Bind, Listen, Exec, ChangeDirectory, ChangeUmask>;
+                            Connect, Bind, Listen, CheckAccess, Exec, ChangeDirectory, ChangeUmask>;
 
 }  // namespace assent

@@ -165,6 +165,14 @@ tl::expected<HostPattern, std::string> HostPattern::compile(std::string_view tex
   return out;
 }
 
+bool HostPattern::is_loopback() const {
+  if (kind_ != Kind::Range) return false;
+  if (v4_) return network_[12] == 127 && prefix_ >= 104;
+  AddressBytes one{};
+  one[15] = 1;
+  return prefix_ == 128 && network_ == one;
+}
+
 bool HostPattern::matches(const NetSubject& subject) const {
   if ((subject.protocol == NetSubject::Protocol::Unix) != (kind_ == Kind::Unix)) return false;
   if (kind_ == Kind::Unix) return glob_->matches(subject.address);

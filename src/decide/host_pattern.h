@@ -31,6 +31,8 @@ class HostPattern {
   // A name matches when any of the names last seen for the address does.
   [[nodiscard]] bool matches(const NetSubject& subject) const;
 
+  // An address or a range of loopback, written as such (not "*").
+  [[nodiscard]] bool is_loopback() const;
   [[nodiscard]] std::uint16_t first_port() const { return first_port_; }
   [[nodiscard]] std::uint16_t last_port() const { return last_port_; }
 

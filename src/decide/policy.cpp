@@ -103,6 +103,18 @@ Judgement Policy::judge(const Request& request) const {
   return out;
 }
 
+bool Policy::names_host_loopback(const NetSubject& subject) const {
+  for (const Layer& layer : compiled_->layers) {
+    for (const NetMatcher& rule : layer.rules.net) {
+      if (rule.ruling.decision.verdict == Verdict::Deny) continue;
+      for (const HostPattern& host : rule.hosts) {
+        if (host.is_loopback() && host.matches(subject)) return compiled_->net(subject).decision.verdict != Verdict::Deny;
+      }
+    }
+  }
+  return false;
+}
+
 // A verdict changes with the port only where the range of a rule begins or ends.
 Judgement Policy::judge_name(const std::string& name) const {
   const Compiled& all = *compiled_;

@@ -1,4 +1,4 @@
-// connect, sendto with an address
+// connect, bind, listen
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -9,31 +9,34 @@ namespace assent::decode {
 namespace {
 
 // move_addr_to_kernel(). An empty address stays empty: what that means depends on the kind of socket.
-Result<Action> connect(const Arguments& in, int address, int length) {
-  if (in.s32(0) < 0) return fail(EBADF, "cannot connect: the descriptor's number is negative");
-  const int size = in.s32(length);
-  if (size < 0 || static_cast<std::size_t>(size) > sizeof(sockaddr_storage)) {
-    return invalid("cannot connect: the address has a bad length");
-  }
-  Connect out{in.s32(0), std::string(static_cast<std::size_t>(size), '\0')};
+Result<std::string> address_of(const Arguments& in) {
+  if (in.s32(0) < 0) return fail(EBADF, "the descriptor's number is negative");
+  const int size = in.s32(2);
+  if (size < 0 || static_cast<std::size_t>(size) > sizeof(sockaddr_storage)) return fail(EINVAL, "the address has a bad length");
+  std::string out(static_cast<std::size_t>(size), '\0');
   if (size != 0) {
-    auto copied = in.memory().read(in.raw(address), std::as_writable_bytes(std::span(out.address)));
-    if (!copied) return pass(std::move(copied));
+    if (auto copied = in.memory().read(in.raw(1), std::as_writable_bytes(std::span(out))); !copied) return pass(std::move(copied));
   }
-  return done(std::move(out));
+  return out;
 }
 
 }  // namespace
 
-Result<Action> decode_connect(const Arguments& in) { return connect(in, 1, 2); }
+Result<Action> decode_connect(const Arguments& in) {
+  auto address = address_of(in);
+  if (!address) return pass(std::move(address));
+  return done(Connect{in.s32(0), std::move(*address)});
+}
 
-// sendto(socket, data, size, flags, address, length). Without an address the length counts for nothing.
-Result<Action> decode_sendto(const Arguments& in) {
-  if (in.raw(4) == 0) {
-    if (in.s32(0) < 0) return fail(EBADF, "cannot send: the descriptor's number is negative");
-    return done(Connect{in.s32(0), {}});
-  }
-  return connect(in, 4, 5);
+Result<Action> decode_bind(const Arguments& in) {
+  auto address = address_of(in);
+  if (!address) return pass(std::move(address));
+  return done(Bind{in.s32(0), std::move(*address)});
+}
+
+Result<Action> decode_listen(const Arguments& in) {
+  if (in.s32(0) < 0) return fail(EBADF, "the descriptor's number is negative");
+  return done(Listen{in.s32(0), in.s32(1)});
 }
 
 }  // namespace assent::decode

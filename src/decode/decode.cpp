@@ -23,6 +23,7 @@ constexpr Row kRows[] = {
 #ifdef SYS_unlink
     {SYS_unlink, "unlink", decode_unlink},
     {SYS_rmdir, "rmdir", decode_rmdir},
+    {SYS_access, "access", decode_access},
     {SYS_rename, "rename", decode_rename},
     {SYS_creat, "creat", decode_creat},
     {SYS_open, "open", decode_open},
@@ -41,6 +42,8 @@ constexpr Row kRows[] = {
     {SYS_renameat, "renameat", decode_renameat},
 #endif
     {SYS_unlinkat, "unlinkat", decode_unlinkat},
+    {SYS_faccessat, "faccessat", decode_faccessat},
+    {SYS_faccessat2, "faccessat2", decode_faccessat2},
     {SYS_renameat2, "renameat2", decode_renameat2},
     {SYS_truncate, "truncate", decode_truncate},
     {SYS_openat, "openat", decode_openat},
@@ -66,7 +69,8 @@ constexpr Row kRows[] = {
     {abi::kSysFileSetattr, "file_setattr", decode_file_setattr},
     {SYS_ioctl, "ioctl", decode_ioctl},
     {SYS_connect, "connect", decode_connect},
-    {SYS_sendto, "sendto", decode_sendto},
+    {SYS_bind, "bind", decode_bind},
+    {SYS_listen, "listen", decode_listen},
     {SYS_execve, "execve", decode_execve},
     {SYS_execveat, "execveat", decode_execveat},
     {SYS_chdir, "chdir", decode_chdir},

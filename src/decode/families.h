@@ -66,7 +66,13 @@ Result<Action> decode_ioctl(const Arguments& in);
 
 // connect.cpp
 Result<Action> decode_connect(const Arguments& in);
-Result<Action> decode_sendto(const Arguments& in);
+Result<Action> decode_bind(const Arguments& in);
+Result<Action> decode_listen(const Arguments& in);
+
+// access.cpp
+Result<Action> decode_access(const Arguments& in);
+Result<Action> decode_faccessat(const Arguments& in);
+Result<Action> decode_faccessat2(const Arguments& in);
 
 // exec.cpp
 Result<Action> decode_execve(const Arguments& in);

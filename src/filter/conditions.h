@@ -9,6 +9,7 @@
 #include <netinet/in.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <array>
 #include <cerrno>
@@ -39,6 +40,10 @@ inline constexpr std::array<Rule, 2> kOpenGateReads{
     Rule{{any_bit(kFlags, O_PATH)}, floor_suffices()},
     Rule{{}, notify()},
 };
+
+// access, faccessat, faccessat2. The view is read-only, so of writing only the host's mount can tell.
+template <std::uint8_t kMode>
+inline constexpr std::array<Rule, 1> kAccess{Rule{{any_bit(kMode, W_OK)}, notify()}};
 
 // Not in any header: asked for by 32-bit programs, but some file systems take them from everyone.
 inline constexpr std::uint32_t kFsIoc32SetFlags = _IOW('f', 2, int);
@@ -111,18 +116,52 @@ inline constexpr std::array kSocketpair{
     Rule{{equals(0, AF_UNIX)}, deny(EACCES)},
 };
 
-// MSG_FASTOPEN is a connect that no one would see: sendto could be asked about, sendmsg's address is in memory.
+// MSG_FASTOPEN is a connect that no one would see: its address is in memory. Any other address of a sendto leads into
+// the own network namespace, which is empty: sockets of the host's network are TCP, where the kernel ignores it.
 inline constexpr std::array kSendto{
     Rule{{any_bit(3, MSG_FASTOPEN)}, deny(EOPNOTSUPP)},
-    Rule{{non_zero(4)}, notify()},
 };
 template <std::uint8_t kFlags>
 inline constexpr std::array<Rule, 1> kSendmsg{
     Rule{{any_bit(kFlags, MSG_FASTOPEN)}, deny(EOPNOTSUPP)},
 };
+
+// setsockopt. An allowed connection is a socket of the host's network in the agent's hands, so nothing may turn its
+// packets elsewhere (another device, a source route, another protocol below it), nor speak to others through it.
+inline constexpr std::uint32_t kSoBindToIfIndex = 62;
 inline constexpr std::uint32_t kTcpFastopenConnect = 30;
+inline constexpr std::uint32_t kTcpUlp = 31;     // "smc" would leave TCP; which one it is stands in memory
+inline constexpr std::uint32_t kTcpRepair = 19;
+inline constexpr std::uint32_t kIpUnicastIf = 50;
+inline constexpr std::uint32_t kIpv6UnicastIf = 76;
+inline constexpr std::uint32_t kIpv6Options2292 = 6;
+inline constexpr std::uint32_t kIpv6RoutingHeader2292 = 5;
+constexpr Rule option(std::uint32_t level, std::uint32_t name, int error) {
+  return Rule{{equals(1, level), equals(2, name)}, deny(error)};
+}
 inline constexpr std::array kSetsockopt{
-    Rule{{equals(1, IPPROTO_TCP), equals(2, kTcpFastopenConnect)}, deny(ENOPROTOOPT)},
+    option(IPPROTO_TCP, kTcpFastopenConnect, ENOPROTOOPT),
+    option(IPPROTO_TCP, kTcpUlp, ENOPROTOOPT),
+    option(IPPROTO_TCP, kTcpRepair, EPERM),
+    option(SOL_SOCKET, SO_BINDTODEVICE, EPERM),
+    option(SOL_SOCKET, kSoBindToIfIndex, EPERM),
+    option(SOL_SOCKET, SO_MARK, EPERM),
+    option(IPPROTO_IP, IP_OPTIONS, EPERM),
+    option(IPPROTO_IP, kIpUnicastIf, EPERM),
+    option(IPPROTO_IPV6, kIpv6UnicastIf, EPERM),
+    option(IPPROTO_IPV6, IPV6_PKTINFO, EPERM),
+    option(IPPROTO_IPV6, IPV6_RTHDR, EPERM),
+    option(IPPROTO_IPV6, IPV6_HOPOPTS, EPERM),
+    option(IPPROTO_IPV6, IPV6_DSTOPTS, EPERM),
+    option(IPPROTO_IPV6, IPV6_RTHDRDSTOPTS, EPERM),
+    option(IPPROTO_IPV6, kIpv6Options2292, EPERM),
+    option(IPPROTO_IPV6, kIpv6RoutingHeader2292, EPERM),
+    // These work on TCP sockets too, and would call out to the machine's networks. What a network without multicast says.
+    option(IPPROTO_IP, IP_ADD_SOURCE_MEMBERSHIP, ENODEV),
+    option(IPPROTO_IP, MCAST_JOIN_GROUP, ENODEV),
+    option(IPPROTO_IP, MCAST_JOIN_SOURCE_GROUP, ENODEV),
+    option(IPPROTO_IPV6, MCAST_JOIN_GROUP, ENODEV),
+    option(IPPROTO_IPV6, MCAST_JOIN_SOURCE_GROUP, ENODEV),
 };
 
 }  // namespace assent::filter::conditions

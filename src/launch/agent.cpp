@@ -93,9 +93,9 @@ int install_filter(Inside& in) {
 }
 
 // The supervisor learns our pid, in its own count, from the credentials that the kernel adds.
-bool hand_over(int channel, int listener, int root) {
+bool hand_over(const Inside& in, int listener, int root) {
   Message message{Message::Kind::Ready, 0, 0};
-  const int descriptors[2] = {listener, root};
+  const int descriptors[4] = {listener, root, in.name_sockets[0], in.name_sockets[1]};
   alignas(cmsghdr) char control[CMSG_SPACE(sizeof descriptors)] = {};
   iovec part{&message, sizeof message};
   msghdr header{};
@@ -108,7 +108,7 @@ bool hand_over(int channel, int listener, int root) {
   rights->cmsg_type = SCM_RIGHTS;
   rights->cmsg_len = CMSG_LEN(sizeof descriptors);
   std::memcpy(CMSG_DATA(rights), descriptors, sizeof descriptors);
-  return ::sendmsg(channel, &header, MSG_NOSIGNAL) == static_cast<ssize_t>(sizeof message);
+  return ::sendmsg(in.channel, &header, MSG_NOSIGNAL) == static_cast<ssize_t>(sizeof message);
 }
 
 void say(int channel, Message::Kind kind, int value) {
@@ -135,9 +135,10 @@ void be_agent(Inside& in) {
     say(in.channel, Message::Kind::Failed, 0);
     ::_exit(126);
   }
-  if (!hand_over(in.channel, listener, root)) ::_exit(126);
+  if (!hand_over(in, listener, root)) ::_exit(126);
   ::close(listener);
   ::close(root);
+  for (const int socket : in.name_sockets) ::close(socket);
   // Nothing runs before the supervisor listens. Its end, instead of its word: it is gone.
   char word = 0;
   ssize_t n;

@@ -1,6 +1,5 @@
 #include <fcntl.h>
 #include <linux/securebits.h>
-#include <net/if.h>
 #include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
@@ -77,18 +76,6 @@ bool map_ids(Inside& in) {
   in.stage.nested_users_closed = write_file("/proc/sys/user/max_user_namespaces", "0", 1);
   ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
   return true;
-}
-
-bool raise_loopback(Inside& in) {
-  const int fd = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-  if (fd < 0) return failed(in.stage, At::Loopback, errno, "");
-  ifreq request{};
-  std::memcpy(request.ifr_name, "lo", 3);
-  request.ifr_flags = IFF_UP | IFF_RUNNING;
-  const bool ok = ::ioctl(fd, SIOCSIFFLAGS, &request) == 0;
-  const int code = errno;
-  ::close(fd);
-  return ok || failed(in.stage, At::Loopback, code, "");
 }
 
 bool name_host(Inside& in) {
@@ -169,7 +156,7 @@ void be_init(Inside& in) {
   const mode_t mask = ::umask(0);
   const bool built = die_with_supervisor(in) && lead_session(in) && map_ids(in) &&
                      build_mounts(in.plan, in.descriptors, in.seals, in.stage) && note_namespace(in) &&
-                     raise_loopback(in) && name_host(in) && give_up_power(in) &&
+                     raise_network(in) && name_host(in) && give_up_power(in) &&
                      // A change of credentials clears the parent-death signal where it adds a right; ours only
                      // takes away. Set again all the same: this is what ends everything when the supervisor dies.
                      die_with_supervisor(in);

@@ -22,6 +22,8 @@ struct Inside {
   int host_folder = -1;  // see check_floor
   int landlock_abi = 0;
   cap_t no_capabilities = nullptr;
+  bool host_speaks_ipv6 = false;
+  int name_sockets[2] = {-1, -1};  // made inside; see network.cpp
   uid_t uid = 0;
   gid_t gid = 0;
   std::span<int> descriptors;          // room for plan.early
@@ -30,6 +32,9 @@ struct Inside {
   std::span<char* const> environment;  // null-terminated
   std::span<char* const> programs;     // what to try to exec, in order; null-terminated
 };
+
+// Loopback, and what name lookups need. Of pid 1, while it has its rights.
+bool raise_network(Inside& inside);
 
 // The life of pid 1. When the agent's own process ends, whatever it left behind ends with pid 1, as in a container.
 [[noreturn]] void be_init(Inside& inside);

@@ -19,6 +19,7 @@ Sandbox& Sandbox::operator=(Sandbox&& other) noexcept {
   init_ = std::move(other.init_);
   agent_ = std::move(other.agent_);
   listener_ = std::move(other.listener_);
+  name_sockets_ = std::move(other.name_sockets_);
   agent_root_ = std::move(other.agent_root_);
   init_pid_ = other.init_pid_;
   agent_pid_ = other.agent_pid_;

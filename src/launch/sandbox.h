@@ -65,6 +65,13 @@ class Sandbox {
   [[nodiscard]] int listener() const { return listener_.get(); }
   [[nodiscard]] UniqueFd take_listener() { return std::move(listener_); }
 
+  // Bound to 127.0.0.1:53 inside, non-blocking: datagrams, and a listening stream socket.
+  struct NameSockets {
+    UniqueFd datagrams;
+    UniqueFd stream;
+  };
+  [[nodiscard]] NameSockets take_name_sockets() { return std::move(name_sockets_); }
+
   [[nodiscard]] pid_t init_pid() const { return init_pid_; }
   [[nodiscard]] int init_pidfd() const { return init_.get(); }
   [[nodiscard]] pid_t agent_pid() const {
@@ -101,6 +108,7 @@ class Sandbox {
   UniqueFd init_;
   UniqueFd agent_;
   UniqueFd listener_;
+  NameSockets name_sockets_;
   UniqueFd agent_root_;
   pid_t init_pid_ = -1;
   pid_t agent_pid_ = -1;

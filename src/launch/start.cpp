@@ -1,5 +1,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <ifaddrs.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -109,6 +111,20 @@ UniqueFd folder_for_trial(const Layout& layout) {
   return {};
 }
 
+// Whether programs here would be given IPv6 addresses at all (getaddrinfo's AI_ADDRCONFIG).
+bool host_speaks_ipv6() {
+  ifaddrs* all = nullptr;
+  if (::getifaddrs(&all) != 0) return false;
+  bool found = false;
+  for (const ifaddrs* one = all; one != nullptr; one = one->ifa_next) {
+    if (one->ifa_addr == nullptr || one->ifa_addr->sa_family != AF_INET6) continue;
+    const auto& address = reinterpret_cast<const sockaddr_in6*>(one->ifa_addr)->sin6_addr;
+    found = found || (!IN6_IS_ADDR_LOOPBACK(&address) && !IN6_IS_ADDR_LINKLOCAL(&address));
+  }
+  ::freeifaddrs(all);
+  return found;
+}
+
 Status check_stdio(const Spec& spec) {
   for (const int fd : spec.stdio) {
     struct stat stat {};
@@ -184,6 +200,7 @@ class Launcher {
                   .host_folder = host_folder_.get(),
                   .landlock_abi = landlock_abi(),
                   .no_capabilities = no_capabilities_.get(),
+                  .host_speaks_ipv6 = host_speaks_ipv6(),
                   .uid = ::geteuid(),
                   .gid = ::getegid(),
                   .descriptors = descriptors_,
@@ -228,7 +245,7 @@ class Launcher {
                   "sendmsg alone, else look at what holds up the machine");
     }
     Message message;
-    alignas(cmsghdr) char control[CMSG_SPACE(2 * sizeof(int)) + CMSG_SPACE(sizeof(ucred))] = {};
+    alignas(cmsghdr) char control[CMSG_SPACE(4 * sizeof(int)) + CMSG_SPACE(sizeof(ucred))] = {};
     iovec part{&message, sizeof message};
     msghdr header{};
     header.msg_iov = &part;
@@ -240,11 +257,12 @@ class Launcher {
     if (got == 0) return fail(EPIPE, "cannot start the sandbox: it ended before it stood (EPIPE); was it killed?");
     for (cmsghdr* item = CMSG_FIRSTHDR(&header); item != nullptr; item = CMSG_NXTHDR(&header, item)) {
       if (item->cmsg_level != SOL_SOCKET) continue;
-      if (item->cmsg_type == SCM_RIGHTS && item->cmsg_len == CMSG_LEN(2 * sizeof(int))) {
-        int descriptors[2];
+      if (item->cmsg_type == SCM_RIGHTS && item->cmsg_len == CMSG_LEN(4 * sizeof(int))) {
+        int descriptors[4];
         std::memcpy(descriptors, CMSG_DATA(item), sizeof descriptors);
         sandbox_->listener_.reset(descriptors[0]);
         sandbox_->agent_root_.reset(descriptors[1]);
+        sandbox_->name_sockets_ = {UniqueFd(descriptors[2]), UniqueFd(descriptors[3])};
       }
       if (item->cmsg_type == SCM_CREDENTIALS) {
         ucred sender{};

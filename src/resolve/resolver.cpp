@@ -59,17 +59,29 @@ Result<std::vector<Target>> Resolver::resolve(const Action& action, Caller& call
   struct Visitor {
     const decltype(one)& first;
     const decltype(two)& both;
+    const std::vector<Target>& found;
     int operator()(const Remove& a) const { return first(a.path, {}); }
     int operator()(const Rename& a) const { return both(a.from, {}, a.to); }
     int operator()(const Truncate& a) const { return first(a.path, {LastLink::Follow, Pin::Host}); }
     int operator()(const Open& a) const {
       return first(a.path, {last_link(a), only_reads(a) ? Pin::Agent : Pin::Host, a.resolve});
     }
-    int operator()(const Link& a) const { return both(a.from, {last_link(a.follow), Pin::Host}, a.to); }
+    // What is wrong with the object to be linked comes before what is wrong with its new name.
+    int operator()(const Link& a) const {
+      if (const int error = first(a.from, {last_link(a.follow), Pin::Host}); error != 0) return error;
+      const Target& from = found.back();
+      if (!from.exists()) return ENOENT;
+      if (from.spelling != Spelling::Plain && !S_ISDIR(from.stat->stx_mode)) return ENOTDIR;
+      return first(a.to, {});
+    }
     int operator()(const MakeDirectory& a) const { return first(a.path, {}); }
     int operator()(const MakeSymlink& a) const { return first(a.path, {}); }
     int operator()(const MakeNode& a) const { return first(a.path, {}); }
     int operator()(const SetMetadata& a) const { return first(a.path, {last_link(a.follow), Pin::Host}); }
+    int operator()(const CheckAccess& a) const {
+      const bool follow = (a.flags & AT_SYMLINK_NOFOLLOW) == 0;
+      return first(a.path, {follow ? LastLink::Follow : LastLink::KeepUnlessSlash, Pin::Host});
+    }
     int operator()(const Exec& a) const {
       const bool follow = (a.flags & AT_SYMLINK_NOFOLLOW) == 0;
       return first(a.path, {follow ? LastLink::Follow : LastLink::KeepUnlessSlash, Pin::Agent});
@@ -80,7 +92,7 @@ Result<std::vector<Target>> Resolver::resolve(const Action& action, Caller& call
     int operator()(const ChangeDirectory&) const { return 0; }
     int operator()(const ChangeUmask&) const { return 0; }
   };
-  if (const int error = std::visit(Visitor{one, two}, action); error != 0) return fail(error);
+  if (const int error = std::visit(Visitor{one, two, targets}, action); error != 0) return fail(error);
   return targets;
 }
 
@@ -100,6 +112,7 @@ Result<Target> Resolver::target_of_place(Place place, const Wanted& wanted) {
   if (place.object) return of_descriptor(std::move(place.object), wanted);
   auto parent = directories_.find(place.directory, place.directory_stat);
   if (!parent) return pass(std::move(parent));
+  last_parent_ = *parent;
   if (place.name.empty()) return folder(std::move(*parent), place.spelling, wanted);
   return named(std::move(place), std::move(*parent), wanted);
 }
@@ -187,6 +200,15 @@ Result<Target> Resolver::folder(DirectoryRef directory, Spelling spelling, const
 }
 
 // The object is certain; looked for is its name, for the rules and to act on it on the host's side.
+// A file that this session made, through a descriptor that can write to it, on no mount of the agent's: the broker gave
+// that descriptor, so it is on the host's own mount and is the object to act on; its name only serves the rules. (tar and
+// cp set mode and times of each file they write this way.)
+bool Resolver::is_own_for_writing(const Target& target) const {
+  if (!S_ISREG(target.stat->stx_mode) || view_.knows(target.mount) || !own_.contains(target.id)) return false;
+  const int flags = ::fcntl(target.agent_object.get(), F_GETFL);
+  return flags >= 0 && (flags & O_PATH) == 0 && (flags & O_ACCMODE) != O_RDONLY;
+}
+
 Result<Target> Resolver::of_descriptor(UniqueFd object, const Wanted& wanted) {
   struct statx stat {};
   if (const int error = look(object.get(), "", stat); error != 0) return fail(error);
@@ -206,10 +228,17 @@ Result<Target> Resolver::of_descriptor(UniqueFd object, const Wanted& wanted) {
   target.path = std::move(*path);
   target.agent_object = std::move(object);
 
-  UniqueFd above;
-  struct statx above_stat {};
   const auto [directory, name] =
       target.path.front() == '/' ? split(target.path) : std::pair<std::string, std::string>();
+  if (wanted.pin == Pin::Host && is_own_for_writing(target) && last_parent_ && last_parent_->path == directory) {
+    target.mount = 0;
+    target.zone = last_parent_->zone;
+    judge_names(target);
+    target.own_folder = own_.contains(last_parent_->id);
+    return target;
+  }
+  UniqueFd above;
+  struct statx above_stat {};
   int error = directory.empty() ? ENOENT : 0;
   if (error == 0) {
     error = pin(view_.agent_root(), directory.size() == 1 ? "." : directory.c_str() + 1, O_DIRECTORY, above);
@@ -241,6 +270,11 @@ Result<Target> Resolver::of_descriptor(UniqueFd object, const Wanted& wanted) {
   const bool anonymous = target.path.front() != '/' || target.path.starts_with("/memfd:");
   if (!target.parent && (anonymous || !S_ISREG(stat.stx_mode))) target.zone = Zone::Kernel;
   judge_names(target);
+  // A hidden file that the host's user has replaced while the agent held it by O_PATH has a name that no pattern is
+  // written for, and is a secret all the same.
+  if (constexpr std::string_view kGone = " (deleted)"; !target.own && !target.parent && target.path.ends_with(kGone)) {
+    target.hidden = target.hidden || view_.is_hidden(std::string_view(target.path).substr(0, target.path.size() - kGone.size()));
+  }
   return target;
 }
 

@@ -58,11 +58,13 @@ class Resolver {
   // 0, or EAGAIN where the two sides do not show the same object, which a second look may mend.
   int compare(Target& target, const std::optional<struct statx>& seen) const;
   void judge_names(Target& target) const;
+  bool is_own_for_writing(const Target& target) const;
 
   const View& view_;
   const OwnFiles& own_;
   Walk walk_;
   Directories directories_;
+  DirectoryRef last_parent_;  // of the call before; where its path is still the one looked for, its zone is known
 };
 
 }  // namespace assent::resolve

@@ -101,6 +101,7 @@ struct Meaning {
   void operator()(const Listen&) {}
   void operator()(const Exec&) {}
   void operator()(const ChangeDirectory&) {}
+  void operator()(const CheckAccess&) {}
   void operator()(const ChangeUmask&) {}
 };
 

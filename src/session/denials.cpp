@@ -42,6 +42,20 @@ void write_to_stderr(const Judgement& judgement, const std::string& line) {
 
 }  // namespace
 
+void Denials::tell_lookup(const std::string& name, const Decision& decision) {
+  ++count_;
+  const bool asks = decision.verdict == Verdict::Ask;
+  record::Denial denial;
+  denial.operation = "connect";
+  denial.object = name;
+  denial.rule = decision.rule;
+  denial.reason = asks ? "needs a human, none is attached" : decision.reason.empty() ? std::string_view("a rule denies it") : std::string_view(decision.reason);
+  denial.suggestion = "do without this host and tell the user; --allow-host allows it";
+  denial.may_ask = asks ? record::MayAsk::Yes : record::MayAsk::No;
+  denial.error = ENOENT;
+  (void)file_.add(denial, {});
+}
+
 void Denials::tell(const Judgement& judgement, int error, std::uint64_t record) {
   ++count_;
   const SubjectText text = subject_text(judgement);

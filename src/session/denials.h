@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 #include "record/denials.h"
 #include "session/judgement.h"
@@ -17,6 +18,8 @@ class Denials {
 
   // `record`: sequence number in the audit log.
   void tell(const Judgement& judgement, int error, std::uint64_t record);
+  // A name that was not looked up. Who asked is not known: a lookup comes as a datagram.
+  void tell_lookup(const std::string& name, const Decision& decision);
   [[nodiscard]] Attendance attendance() const { return attendance_; }
   [[nodiscard]] std::uint64_t count() const { return count_; }
 

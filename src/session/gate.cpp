@@ -61,6 +61,7 @@ void Gate::handle(const Call& call) {
   if (std::holds_alternative<ChangeDirectory>(judgement.action) || std::holds_alternative<ChangeUmask>(judgement.action)) {
     return observe(call, judgement.caller, judgement.action);
   }
+  if (const auto* check = std::get_if<CheckAccess>(&judgement.action)) return check_access(judgement, *check);
   file_call(std::move(judgement));
 }
 
@@ -74,6 +75,18 @@ void Gate::observe(const Call& call, const resolve::CallerRef& caller, const Act
   if (!proof) return reply(call, ReturnErrno{EPERM});
   rooms_.callers.observe(caller, action);
   reply(call, Continue(*proof));
+}
+
+// An answer is no act: neither decided nor recorded. In gated folders it is the host's, where the broker would act;
+// elsewhere the floor decides what may be written, so the kernel knows.
+void Gate::check_access(const Judgement& judgement, const CheckAccess& check) {
+  auto targets = rooms_.resolver.resolve(judgement.action, *judgement.caller);
+  if (!targets) return reply(judgement.call, ReturnErrno{targets.error().code});
+  const Target& target = targets->front();
+  if (target.zone == Zone::Gated) return reply(judgement.call, rooms_.broker.check_access(check, target).reply);
+  const auto proof = rooms_.floor.proof(launch::CallKind::Observe, Zone::Read);
+  if (!proof) return reply(judgement.call, ReturnErrno{EPERM});
+  reply(judgement.call, Continue(*proof));
 }
 
 void Gate::exec(Judgement judgement, const Exec& act) {

@@ -71,6 +71,7 @@ class Gate {
   void handle(const Call& call);
   void identify(Judgement& judgement);
   void observe(const Call& call, const resolve::CallerRef& caller, const Action& action);
+  void check_access(const Judgement& judgement, const CheckAccess& check);
   void exec(Judgement judgement, const Exec& act);
   // gate_connect.cpp
   void connect(Judgement judgement, const Connect& act);

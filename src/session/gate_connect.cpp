@@ -32,6 +32,15 @@ bool is_plain_netlink(const std::string& address) {
   return out.nl_pid == 0 && out.nl_groups == 0;
 }
 
+// The very object that is pinned.
+sockaddr_un address_of(int pinned) {
+  sockaddr_un out{};
+  out.sun_family = AF_UNIX;
+  const std::string path = "/proc/self/fd/" + std::to_string(pinned);
+  path.copy(out.sun_path, sizeof out.sun_path - 1);
+  return out;
+}
+
 std::optional<std::chrono::nanoseconds> send_timeout(int socket) {
   timeval value{};
   socklen_t length = sizeof value;
@@ -61,13 +70,19 @@ void Gate::connect(Judgement judgement, const Connect& act) {
 
 void Gate::connect_tcp(Judgement judgement, const std::string& address) {
   const net::AgentSocket& own = judgement.calling->socket;
-  auto outside = net::outside(address, own.domain);
+  auto to = net::outside(address, own.domain);
+  const bool may_be_home = !to && (to = net::loopback(address, own.domain)).has_value();
   // A socket that listens, or is connected already, gets the kernel's own answer.
-  if (!outside || net::tcp_state(own.fd.get()) != TCP_CLOSE) return connect_inside(std::move(judgement), address);
+  if (!to || net::tcp_state(own.fd.get()) != TCP_CLOSE) return connect_inside(std::move(judgement), address);
   NetSubject subject;
-  subject.address = outside->text;
-  subject.port = outside->port;
-  judgement.calling->outside = std::move(outside);
+  subject.address = to->text;
+  subject.port = to->port;
+  if (may_be_home) {
+    if (!rooms_.policy.names_host_loopback(subject)) return connect_inside(std::move(judgement), address);
+  } else {
+    subject.names = rooms_.lookups.names(to->text);
+  }
+  judgement.calling->outside = std::move(to);
   judgement.request.process = judgement.caller->process();
   judgement.request.subject = std::move(subject);
   weigh(std::move(judgement));
@@ -111,6 +126,7 @@ void Gate::connect_again(Judgement judgement, const std::string& address) {
 void Gate::connect_inside(Judgement judgement, const std::string& address) {
   const Call call = judgement.call;
   Calling& calling = *judgement.calling;
+  if (calling.socket.home != net::Home::Sandbox) return reply(call, ReturnErrno{EACCES});
   const bool waits = !calling.socket.non_blocking && calling.socket.type != SOCK_DGRAM && calling.socket.domain != AF_NETLINK && !net::disconnects(address);
   if (!waits) return reply(call, to_reply(connect_now(calling.socket.fd.get(), address.data(), address.size())));
   sockaddr_storage copy{};
@@ -129,13 +145,17 @@ void Gate::connect_path(Judgement judgement, std::string path) {
   Target& target = targets->front();
   // glibc looks for a name service's socket in every program, so what is not there is no matter for anyone.
   if (!target.exists() || target.hidden) return reply(judgement.call, ReturnErrno{ENOENT});
-  if (!S_ISSOCK(target.stat->stx_mode)) return reply(judgement.call, ReturnErrno{ECONNREFUSED});
   judgement.calling->peer = std::move(target.agent_object);
+  if (!S_ISSOCK(target.stat->stx_mode)) {
+    const sockaddr_un address = address_of(judgement.calling->peer.get());
+    const int code = connect_now(judgement.calling->socket.fd.get(), &address, sizeof address);
+    return reply(judgement.call, ReturnErrno{code == 0 ? ECONNREFUSED : code});
+  }
   const bool own = target.own || target.zone == Zone::Free || target.zone == Zone::Private;
   NetSubject subject;
   subject.protocol = NetSubject::Protocol::Unix;
   subject.address = target.path;
-  judgement.request.process = judgement.caller->process();
+  identify(judgement);
   judgement.request.subject = std::move(subject);
   if (own) {
     judgement.decision.verdict = Verdict::Allow;
@@ -143,6 +163,12 @@ void Gate::connect_path(Judgement judgement, std::string path) {
     return connect_allowed(std::move(judgement));
   }
   judgement.decision = *rooms_.policy.judge(judgement.request).decision;
+  if (auto why = frozen(judgement); why && judgement.decision.verdict == Verdict::Allow) {
+    judgement.decision.verdict = Verdict::Deny;
+    judgement.decision.rule = RuleRef{"freeze", 0};
+    judgement.decision.reason = std::move(*why);
+    return deny(judgement, EACCES);
+  }
   if (judgement.decision.verdict == Verdict::Allow) return connect_allowed(std::move(judgement));
   // Somebody else's service is reached by a rule that names it, not by a question: what it would do nobody can tell.
   judgement.decision.verdict = Verdict::Deny;
@@ -155,13 +181,13 @@ void Gate::connect_allowed(Judgement judgement) {
   const record::Act act{&judgement.request, &judgement.decision, asked ? &*judgement.answer : nullptr};
   auto permit = rooms_.log.intent(act, asked ? record::Durability::Durable : record::Durability::Buffered);
   if (!permit) return reply(judgement.call, ReturnErrno{EPERM});
-  if (judgement.calling->outside) return dial(std::move(judgement), std::move(*permit));
+  if (judgement.calling->outside) {
+    if (auto name = rooms_.lookups.behind(judgement.calling->outside->text)) return dial_name(std::move(judgement), std::move(*permit), *name);
+    return dial(std::move(judgement), std::move(*permit));
+  }
 
   const std::uint64_t sequence = permit->sequence();
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  const std::string path = "/proc/self/fd/" + std::to_string(judgement.calling->peer.get());
-  path.copy(address.sun_path, sizeof address.sun_path - 1);
+  const sockaddr_un address = address_of(judgement.calling->peer.get());
   if (judgement.calling->socket.non_blocking) {
     return finish_connect(judgement, sequence, connect_now(judgement.calling->socket.fd.get(), &address, sizeof address));
   }
@@ -171,6 +197,29 @@ void Gate::connect_allowed(Judgement judgement) {
   auto started = rooms_.connects.connect(shared->call, std::move(shared->calling->socket.fd), copy, sizeof address,
                                          [this, shared, sequence](int code) { finish_connect(*shared, sequence, code); });
   if (!started) finish_connect(*shared, sequence, started.error().code);
+}
+
+// The agent has a made-up address in hand; now that the connect is allowed, the name may leave the machine. What it leads
+// to must not be denied by address.
+void Gate::dial_name(Judgement judgement, Permit permit, const std::string& name) {
+  auto shared = std::make_shared<std::pair<Judgement, Permit>>(std::move(judgement), std::move(permit));
+  rooms_.lookups.resolve(name, [this, shared](const std::string& address) {
+    Judgement& resolved = shared->first;
+    const std::uint64_t sequence = shared->second.sequence();
+    auto outside = net::with_address(*resolved.calling->outside, address);
+    if (!outside) return finish_connect(resolved, sequence, EHOSTUNREACH);
+    auto& subject = std::get<NetSubject>(resolved.request.subject);
+    subject.address = outside->text;
+    const Decision& again = *rooms_.policy.judge(resolved.request).decision;
+    if (again.verdict == Verdict::Deny) {
+      if (auto status = rooms_.log.outcome(sequence, record::Outcome{EACCES}); !status && events_.trouble) events_.trouble(status.error());
+      resolved.decision = again;
+      resolved.answer.reset();
+      return deny(resolved, EACCES);
+    }
+    resolved.calling->outside = std::move(outside);
+    dial(std::move(resolved), std::move(shared->second));
+  });
 }
 
 void Gate::dial(Judgement judgement, Permit permit) {

@@ -2,10 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <climits>
 #include <cstdlib>
 #include <memory>
 
+#include "approve/daemon_link.h"
 #include "base/show.h"
 #include "base/sys.h"
 
@@ -53,6 +55,7 @@ Result<Paths> Paths::from_environment() {
   out.state = canonical_prefix(or_below_home("XDG_STATE_HOME", out.home, "/.local/state"));
   out.config = canonical_prefix(or_below_home("XDG_CONFIG_HOME", out.home, "/.config"));
   out.runtime_base = variable("XDG_RUNTIME_DIR");
+  out.daemons = approve::daemon_sockets();
   if (!out.runtime_base.empty()) out.runtime = canonical_prefix(out.runtime_base + "/assent");
   return out;
 }
@@ -60,6 +63,13 @@ Result<Paths> Paths::from_environment() {
 std::vector<std::string> Paths::own_folders() const {
   std::vector<std::string> out{state, config};
   if (!runtime.empty()) out.push_back(runtime);
+  for (const auto& socket : daemons) {
+    // Only a folder of assent's own; a socket named by hand may lie anywhere, and then it alone is.
+    const std::string path = canonical_prefix(socket);
+    const std::string folder = path.substr(0, std::max<std::size_t>(path.rfind('/'), 1));
+    const std::string& own = folder.ends_with("/assent") ? folder : path;
+    if (std::ranges::find(out, own) == out.end() && sys::statx(AT_FDCWD, own.c_str())) out.push_back(own);
+  }
   return out;
 }
 

@@ -14,6 +14,7 @@ struct Paths {
   std::string config;        // $XDG_CONFIG_HOME/assent
   std::string runtime;       // $XDG_RUNTIME_DIR/assent; empty where there is no runtime folder
   std::string runtime_base;  // $XDG_RUNTIME_DIR
+  std::vector<std::string> daemons;  // sockets of approval daemons (approve/daemon_link.h)
 
   // ENOENT where HOME is unset or no folder: without it, `~` in a profile would name nothing and hide nothing.
   static Result<Paths> from_environment();

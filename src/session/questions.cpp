@@ -42,6 +42,7 @@ std::optional<Answer> Questions::already_answered(const Judgement& judgement) co
   question.process = judgement.request.process;
   question.operation = asked.operation;
   question.object = asked.object;
+  question.decision = judgement.decision;
   return scopes_.covers(approve::key_of(question, asked.file == nullptr ? 0 : asked.file->id.birth_ns));
 }
 
@@ -62,7 +63,12 @@ Question Questions::build(const Judgement& judgement) {
     options.is_own = facts_.is_own;
     const std::string root = radius_root(*out.process, asked.object);
     auto pinned = sys::openat2(facts_.host_root, root.c_str() + 1, O_PATH | O_NOFOLLOW, RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
-    if (pinned) out.radius = resolve::count(pinned->get(), root, options);
+    auto stat = pinned ? sys::statx(pinned->get(), "") : Result<struct statx>(fail(ENOENT));
+    if (stat && S_ISDIR(stat->stx_mode)) {
+      out.radius = resolve::count(pinned->get(), root, options);
+      // Empty folders hold nothing, but it is one thing that goes.
+      if (out.radius->files == 0) out.radius.reset();
+    }
   }
   if (asked.file != nullptr) {
     const bool loses = loses_content(asked.file->operation);
@@ -97,6 +103,7 @@ void Questions::ask(Judgement judgement) {
   waiting.judgement = std::move(judgement);
   waiting_.emplace(id, std::move(waiting));
   watch();
+  if (facts_.waits) facts_.waits(question);
   approver_.ask(std::move(question), [this](const Answer& answer) { on_answer(answer); });
 }
 
@@ -113,6 +120,23 @@ void Questions::on_answer(const Answer& answer) {
   scopes_.remember(waiting.key, kept, waiting.asked_at);
   waiting.judgement.answer = std::move(kept);
   answered_(std::move(waiting.judgement));
+}
+
+void Questions::deny_where(const std::function<std::optional<std::string>(const Judgement&)>& why) {
+  std::vector<Answer> noes;
+  for (const auto& [id, waiting] : waiting_) {
+    auto reason = why(waiting.judgement);
+    if (!reason) continue;
+    Answer no;
+    no.question = id;
+    no.reason = std::move(*reason);
+    no.who = "freeze";
+    noes.push_back(std::move(no));
+  }
+  for (const auto& no : noes) {
+    approver_.cancel(no.question);
+    on_answer(no);
+  }
 }
 
 void Questions::watch() {

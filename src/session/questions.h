@@ -27,6 +27,7 @@ class Questions {
     const resolve::GitIndex* git = nullptr;
     std::function<bool(const FileId&)> is_own;
     std::optional<std::chrono::seconds> timeout;  // --timeout; else the decision's
+    std::function<void(const Question&)> waits;   // a question waits for a human; may be empty
   };
   using Answered = std::function<void(Judgement)>;
   using StillWaiting = std::function<bool(std::uint64_t call)>;
@@ -41,6 +42,8 @@ class Questions {
   std::optional<Answer> already_answered(const Judgement& judgement) const;
   // Asks. `answered` is called once unless the call dies before.
   void ask(Judgement judgement);
+  // Denies what waits and for which `why` has a reason: nobody may assent to it any more.
+  void deny_where(const std::function<std::optional<std::string>(const Judgement&)>& why);
   void forget_process(std::uint64_t process) { scopes_.forget_process(process); }
   [[nodiscard]] std::size_t waiting() const { return waiting_.size(); }
 

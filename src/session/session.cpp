@@ -13,7 +13,9 @@
 #include <optional>
 #include <utility>
 
+#include "approve/daemon_approver.h"
 #include "approve/deny_all.h"
+#include "approve/own_rights.h"
 #include "approve/scopes.h"
 #include "approve/terminal_prompt.h"
 #include "approve/terminal_relay.h"
@@ -27,7 +29,10 @@
 #include "record/denials.h"
 #include "resolve/git_index.h"
 #include "session/connects.h"
+#include "session/freezes.h"
 #include "session/gate.h"
+#include "session/notices.h"
+#include "session/name_lookups.h"
 #include "session/past_sessions.h"
 #include "session/powers.h"
 #include "session/profile_hashes.h"
@@ -74,6 +79,7 @@ class Session {
   Status prepare();
   Status start();
   Status choose_approver();
+  Result<std::unique_ptr<approve::Approver>> terminal_prompt();
   Status wire_rooms();
   Status watch();
   void on_listener(std::uint32_t events);
@@ -98,6 +104,8 @@ class Session {
   std::optional<launch::Sandbox> sandbox_;
   std::unique_ptr<approve::TerminalRelay> relay_;
   std::unique_ptr<approve::Approver> approver_;
+  std::unique_ptr<Freezes> freezes_;
+  std::optional<Notices> notices_;
   Attendance attendance_ = Attendance::Nobody;
   sigset_t signal_mask_{};
   UniqueFd signals_;
@@ -111,13 +119,16 @@ class Session {
   std::optional<broker::Broker> broker_;
   std::unique_ptr<BlockingOpens> blocking_;
   std::unique_ptr<Connects> connects_;
+  std::unique_ptr<NameLookups> lookups_;
   std::optional<Questions> questions_;
   std::optional<Denials> denials_;
+  std::optional<ProcessExits> exits_;
   std::optional<Gate> gate_;
 
   std::uint64_t nonce_ = 0;
   bool flush_armed_ = false;
   bool relay_running_ = false;
+  std::string last_said_;
   std::vector<std::string> held_;  // said while the terminal was the agent's
   Way way_ = Way::Agent;
   launch::AgentEvent last_{};
@@ -126,6 +137,8 @@ class Session {
 
 // While the relay has the terminal, what assent says waits: the screen is the agent's, or a question's.
 void Session::tell(std::string_view text) {
+  if (text == last_said_) return;  // a full disk says the same for every call that it refuses
+  last_said_ = text;
   constexpr std::size_t kMostHeld = 1000;
   if (relay_ && relay_running_ && ::isatty(2) == 1) {
     if (held_.size() < kMostHeld) held_.emplace_back(text);
@@ -179,13 +192,46 @@ Status Session::prepare() {
   return {};
 }
 
+// The daemon, if one is running; else this terminal; else nobody. With a daemon the terminal is what is left when that
+// one dies.
 Status Session::choose_approver() {
   const bool terminal = ::isatty(0) == 1 || ::isatty(1) == 1 || ::isatty(2) == 1;
-  if (options_.ask == AskOn::Nobody || !terminal) {
-    if (options_.ask == AskOn::Terminal) return fail(ENOTTY, "cannot ask on the terminal: there is none (ENOTTY); use --headless");
-    approver_ = std::make_unique<approve::DenyAll>();
-    return {};
+  std::unique_ptr<approve::Approver> prompt;
+  if (options_.ask == AskOn::Terminal && !terminal) return fail(ENOTTY, "cannot ask on the terminal: there is none (ENOTTY); use --headless");
+  if (options_.ask != AskOn::Nobody && terminal) {
+    auto made = terminal_prompt();
+    if (!made) return pass(std::move(made));
+    prompt = std::move(*made);
   }
+  if (options_.ask == AskOn::Automatic || options_.ask == AskOn::Daemon) {
+    approve::DaemonApprover::Options daemon;
+    daemon.sockets = paths_.daemons;
+    daemon.session.session = log_->session();
+    daemon.session.name = options_.session_name;
+    daemon.session.project = place_.project;
+    daemon.session.command = options_.command;
+    daemon.session.pid = ::getpid();
+    daemon.tell = [this](const std::string& text) { tell(text); };
+    auto asked = approve::DaemonApprover::create(*loop_, std::move(daemon), nullptr);
+    if (asked) {
+      (*asked)->fall_back_to(std::move(prompt));
+      approver_ = std::move(*asked);
+      attendance_ = Attendance::Human;
+      return {};
+    }
+    if (options_.ask == AskOn::Daemon) return pass(std::move(asked));
+    if (asked.error().code != ENOENT) tell(asked.error().what);
+  }
+  if (prompt) {
+    approver_ = std::move(prompt);
+    attendance_ = Attendance::Human;
+  } else {
+    approver_ = std::make_unique<approve::DenyAll>();
+  }
+  return {};
+}
+
+Result<std::unique_ptr<approve::Approver>> Session::terminal_prompt() {
   auto relay = approve::TerminalRelay::create(*loop_);
   if (!relay) return pass(std::move(relay));
   relay_ = std::move(*relay);
@@ -194,14 +240,15 @@ Status Session::choose_approver() {
   prompt.colour = no_colour == nullptr || no_colour[0] == '\0' ? approve::Colour::Yes : approve::Colour::No;
   prompt.mark = new_mark();
   if (options_.loudness != Loudness::Quiet) tell(fmt::format("questions of assent carry the word {}; the agent does not know it", prompt.mark));
-  approver_ = std::make_unique<approve::TerminalPrompt>(*loop_, *relay_, prompt);
-  attendance_ = Attendance::Human;
-  return {};
+  return std::make_unique<approve::OwnRights>(std::make_unique<approve::TerminalPrompt>(*loop_, *relay_, prompt),
+                                              approve::person_of(::getuid(), ::getgid()));
 }
 
 Status Session::start() {
   if (auto status = choose_approver(); !status) return status;
-  Floorplan plan = plan_layout(*policy_, paths_, place_.project, log_->path() + "/denials.jsonl");
+  auto names = write_resolv_conf(log_->path());
+  if (!names) return pass(std::move(names));
+  Floorplan plan = plan_layout(*policy_, paths_, place_.project, log_->path() + "/denials.jsonl", *names);
 
   launch::Spec spec;
   spec.layout = std::move(plan.layout);
@@ -280,9 +327,29 @@ Status Session::wire_rooms() {
   facts.git = &git_;
   facts.is_own = [this](const FileId& id) { return own_.contains(id); };
   facts.timeout = options_.timeout;
+  if (attendance_ == Attendance::Human) {
+    const auto& notify = policy_->settings().notify;
+    notices_.emplace(*loop_, Notices::Options{notify.command, notify.desktop.value_or(false)});
+    facts.waits = [this](const Question& question) { notices_->question_waits(question); };
+  }
   questions_.emplace(*loop_, *approver_, *log_, std::move(facts), [this](Judgement judgement) { gate_->resume(std::move(judgement)); arm_flush(); },
                      [this](std::uint64_t call) { return listener_->alive(call); });
   denials_.emplace(*denials_file_, attendance_);
+  auto freezes = Freezes::create(*loop_, {paths_.state, kSystemFolder}, [this] {
+    if (!gate_) return;
+    questions_->deny_where([this](const Judgement& judgement) { return gate_->frozen(judgement); });
+    arm_flush();
+  });
+  if (!freezes) return pass(std::move(freezes));
+  freezes_ = std::move(*freezes);
+  exits_.emplace(*loop_, [this](std::uint64_t process, std::optional<int> status) {
+    if (auto recorded = log_->exit(process, status); !recorded) tell(recorded.error().what);
+    denials_file_->forget(process);
+    if (questions_) questions_->forget_process(process);
+  });
+  auto lookups = NameLookups::create({*loop_, *policy_, *log_, *denials_}, sandbox_->take_name_sockets());
+  if (!lookups) return pass(std::move(lookups));
+  lookups_ = std::move(*lookups);
 
   Gate::Events events;
   events.stop_agent = [this] {
@@ -292,7 +359,7 @@ Status Session::wire_rooms() {
   events.trouble = [this](const Error& error) { tell(error.what); };
   if (options_.loudness == Loudness::Verbose) events.judged = [this](const Judgement& judgement, int error) { say(judgement, error); };
   gate_.emplace(Gate::Rooms{*loop_, *listener_, *callers_, *resolver_, own_, *policy_, sandbox_->floor(), *log_, *broker_, *questions_,
-                            *blocking_, *connects_, *denials_, [this](const std::string& path, const FileId& id) { return recoverable(path, id); },
+                            *blocking_, *connects_, *lookups_, *denials_, *freezes_, place_.project, *exits_, [this](const std::string& path, const FileId& id) { return recoverable(path, id); },
                             relay_ ? relay_->slave() : -1},
                 std::move(events));
   return {};
@@ -388,9 +455,13 @@ int Session::status_of_agent() const {
 
 int Session::end() {
   sandbox_->kill();
+  exits_->finish();
   blocking_.reset();
   connects_.reset();
+  lookups_.reset();
   questions_.reset();
+  approver_.reset();
+  notices_.reset();
   release_terminal();
   const int status = status_of_agent();
   record::EndInfo info;

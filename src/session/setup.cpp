@@ -10,10 +10,13 @@
 #include "base/sys.h"
 #include "decide/sources.h"
 #include "session/hiding.h"
+#include "session/name_lookups.h"
 
 namespace assent::session {
 
 namespace {
+
+constexpr const char* kResolvConf = "/etc/resolv.conf";
 
 // The profile named after the agent where there is one ("claude"), else "default".
 std::string profile_for(const std::vector<std::string>& command, const decide::LoadOptions& options) {
@@ -54,8 +57,18 @@ Result<decide::Policy> load_policy(const RunOptions& options, const Paths& paths
   return fail(EINVAL, all);
 }
 
+Result<std::string> write_resolv_conf(const std::string& folder) {
+  auto own = sys::read_file(AT_FDCWD, kResolvConf);
+  if (!own) return std::string();
+  const std::string path = folder + "/resolv.conf";
+  auto file = sys::openat(AT_FDCWD, path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+  if (!file) return pass(std::move(file));
+  if (auto status = sys::write_all(file->get(), inner_resolv_conf(*own)); !status) return pass(std::move(status));
+  return path;
+}
+
 Floorplan plan_layout(const decide::Policy& policy, const Paths& paths, const std::string& project,
-                      const std::string& denials_file) {
+                      const std::string& denials_file, const std::string& resolv_conf) {
   Floorplan out;
   const auto& settings = policy.settings();
   const auto paths_of = [](const std::vector<decide::Folder>& folders) {
@@ -75,6 +88,7 @@ Floorplan plan_layout(const decide::Policy& policy, const Paths& paths, const st
   layout.masked = std::move(hiding.masked);
   out.gate_reads = hiding.gate_reads;
   layout.extra.push_back({denials_file, kInnerDenials});
+  if (!resolv_conf.empty()) layout.extra.push_back({resolv_conf, kResolvConf});
   out.notes = std::move(hiding.notes);
   return out;
 }

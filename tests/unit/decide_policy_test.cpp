@@ -513,5 +513,46 @@ TEST_F(PolicyTest, HidingTheWholeMachineIsRefused) {
   EXPECT_NE(problems().find("p.toml:3:9: "), std::string::npos) << problems();
 }
 
+TEST_F(PolicyTest, SaysOfANameWhatItSaysAtItsBestPort) {
+  options_.profiles = {file("p.toml", R"(version = 1
+name = "p"
+[defaults]
+unmatched = "deny"
+[[net]]
+hosts = ["*.blocked.test"]
+action = "deny"
+[[net]]
+hosts = ["ssh.test:22", "*.wild.test:8000-8100"]
+action = "allow"
+[[net]]
+hosts = ["maybe.test:443"]
+action = "ask"
+)")};
+  const Policy policy = load();
+  EXPECT_EQ(policy.judge_name("ssh.test").decision->verdict, Verdict::Allow);
+  EXPECT_EQ(policy.judge_name("a.b.wild.test").decision->verdict, Verdict::Allow);
+  EXPECT_EQ(policy.judge_name("maybe.test").decision->verdict, Verdict::Ask);
+  EXPECT_EQ(policy.judge_name("other.test").decision->verdict, Verdict::Deny);
+  EXPECT_EQ(policy.judge_name("x.blocked.test").decision->verdict, Verdict::Deny);
+}
+
+TEST_F(PolicyTest, TakesLoopbackForTheHostsOnlyWhereARuleWritesItSo) {
+  const auto names = [&](const std::string& host, const std::string& address, std::uint16_t port, const char* action = "allow") {
+    options_.profiles = {file("p.toml", "version = 1\nname = \"p\"\n[defaults]\nunmatched = \"deny\"\n[[net]]\nhosts = [\"" + host + "\"]\naction = \"" + action + "\"\n")};
+    NetSubject subject;
+    subject.address = address;
+    subject.port = port;
+    return load().names_host_loopback(subject);
+  };
+  EXPECT_TRUE(names("127.0.0.1:5432", "127.0.0.1", 5432));
+  EXPECT_TRUE(names("127.0.0.1:5432", "127.0.0.1", 5432, "ask"));
+  EXPECT_TRUE(names("[::1]:5432", "::1", 5432));
+  EXPECT_FALSE(names("127.0.0.1:5432", "127.0.0.1", 5433));
+  EXPECT_FALSE(names("127.0.0.1:5432", "127.0.0.1", 5432, "deny"));
+  EXPECT_FALSE(names("*", "127.0.0.1", 5432));
+  EXPECT_FALSE(names("0.0.0.0/0", "127.0.0.1", 5432));
+  EXPECT_FALSE(names("localhost:5432", "127.0.0.1", 5432));
+}
+
 }  // namespace
 }  // namespace assent::decide

@@ -360,8 +360,8 @@ TEST_F(KernelErrors, OfModesLengthsAndAddressesAreTheSame) {
   same_error(EFAULT, SYS_connect, socket_, nullptr, 16);
   same_error(EFAULT, SYS_connect, socket_, hole_ - 15, 16);
   same_error(EBADF, SYS_connect, -1, nullptr, -1);
-  same_error(EFAULT, SYS_sendto, socket_, "x", 1, 0, hole_ - 15, 16);
-  same_error(EINVAL, SYS_sendto, socket_, "x", 1, 0, &address, -1);
+  same_error(EFAULT, SYS_bind, socket_, hole_ - 15, 16);
+  same_error(EINVAL, SYS_bind, socket_, &address, -1);
 }
 
 TEST_F(KernelErrors, OfArgvAreTheSame) {

@@ -112,7 +112,7 @@ TEST(FilterTable, NotifiesEveryCallThatChangesNamesOrMetadata) {
         "mkdirat",      "mknod",         "mknodat",      "chmod",     "fchmod",     "fchmodat",    "fchmodat2",
         "chown",        "fchown",        "lchown",       "fchownat",  "utime",      "utimes",      "futimesat",
         "utimensat",    "setxattr",      "lsetxattr",    "fsetxattr", "setxattrat", "removexattr", "lremovexattr",
-        "fremovexattr", "removexattrat", "file_setattr", "connect",   "execve",     "execveat",    "chdir",
+        "fremovexattr", "removexattrat", "file_setattr", "connect",   "bind",      "listen",     "execve",     "execveat",    "chdir",
         "fchdir",       "umask"}) {
     const Row* row = row_of(name);
     ASSERT_NE(row, nullptr) << name;
@@ -211,6 +211,17 @@ TEST(FilterTable, NotifiesReadingTooWhereReadsAreGatedButNotPathDescriptors) {
   EXPECT_EQ(outcome_of("unlink", {}, Variant::GateReads), notify());
 }
 
+TEST(FilterTable, NotifiesAskingForAccessOnlyWhereWritingIsMeant) {
+  for (const std::uint64_t mode : {F_OK, R_OK, X_OK, R_OK | X_OK}) {
+    EXPECT_EQ(outcome_of("access", {0, mode}), floor_suffices()) << mode;
+    EXPECT_EQ(outcome_of("faccessat", {0, 0, mode}), floor_suffices()) << mode;
+    EXPECT_EQ(outcome_of("faccessat2", {0, 0, mode}), floor_suffices()) << mode;
+    EXPECT_EQ(outcome_of("access", {0, mode | W_OK}), notify()) << mode;
+    EXPECT_EQ(outcome_of("faccessat", {0, 0, mode | W_OK}), notify()) << mode;
+    EXPECT_EQ(outcome_of("faccessat2", {0, 0, mode | W_OK | 0xdeadbeef00000000}), notify()) << mode;
+  }
+}
+
 TEST(FilterTable, TellsIoctlsApartByTheirLow32BitsOnly) {
   for (const std::uint64_t rubbish : {0ULL, 0xffffffff00000000ULL, 0x100000000ULL}) {
     EXPECT_EQ(outcome_of("ioctl", {0, 0x5412 | rubbish}), deny(EPERM));
@@ -281,8 +292,7 @@ TEST(FilterTable, AllowsSocketsOnlyWhosePeerCanBeJudged) {
 
 TEST(FilterTable, SeesEveryConnectThatRegistersCanShow) {
   EXPECT_EQ(outcome_of("sendto", {3, 1, 1, 0, 0, 0}), floor_suffices());
-  EXPECT_EQ(outcome_of("sendto", {3, 1, 1, 0, 0x7f0000000000, 16}), notify());
-  EXPECT_EQ(outcome_of("sendto", {3, 1, 1, 0, 0x100000000, 16}), notify());
+  EXPECT_EQ(outcome_of("sendto", {3, 1, 1, 0, 0x7f0000000000, 16}), floor_suffices());
   EXPECT_EQ(outcome_of("sendto", {3, 1, 1, MSG_FASTOPEN, 0x1000, 16}), deny(EOPNOTSUPP));
   EXPECT_EQ(outcome_of("sendmsg", {3, 1, MSG_FASTOPEN | MSG_NOSIGNAL}), deny(EOPNOTSUPP));
   EXPECT_EQ(outcome_of("sendmsg", {3, 1, MSG_NOSIGNAL}), floor_suffices());
@@ -290,6 +300,24 @@ TEST(FilterTable, SeesEveryConnectThatRegistersCanShow) {
   EXPECT_EQ(outcome_of("setsockopt", {3, IPPROTO_TCP, 30}), deny(ENOPROTOOPT));
   EXPECT_EQ(outcome_of("setsockopt", {3, IPPROTO_TCP, 1}), floor_suffices());
   EXPECT_EQ(outcome_of("setsockopt", {3, SOL_SOCKET, 30}), floor_suffices());
+}
+
+TEST(FilterTable, LetsNoOptionTurnAnAllowedConnectionElsewhere) {
+  for (const std::uint64_t name : {SO_BINDTODEVICE, SO_MARK, 62 /* SO_BINDTOIFINDEX */}) {
+    EXPECT_EQ(outcome_of("setsockopt", {3, SOL_SOCKET, name}), deny(EPERM)) << name;
+    EXPECT_EQ(outcome_of("setsockopt", {3, 0xffffffff00000000 | SOL_SOCKET, 0x100000000 | name}), deny(EPERM)) << name;
+  }
+  for (const std::uint64_t name : {IPV6_PKTINFO, IPV6_RTHDR, IPV6_HOPOPTS, IPV6_DSTOPTS, IPV6_RTHDRDSTOPTS, 5, 6, 76}) {
+    EXPECT_EQ(outcome_of("setsockopt", {3, IPPROTO_IPV6, name}), deny(EPERM)) << name;
+  }
+  EXPECT_EQ(outcome_of("setsockopt", {3, IPPROTO_IP, IP_OPTIONS}), deny(EPERM));
+  EXPECT_EQ(outcome_of("setsockopt", {3, IPPROTO_TCP, 31 /* TCP_ULP */}), deny(ENOPROTOOPT));
+  EXPECT_EQ(outcome_of("setsockopt", {3, IPPROTO_TCP, 19 /* TCP_REPAIR */}), deny(EPERM));
+  EXPECT_EQ(outcome_of("setsockopt", {3, IPPROTO_IP, MCAST_JOIN_GROUP}), deny(ENODEV));
+  EXPECT_EQ(outcome_of("setsockopt", {3, IPPROTO_IP, IP_ADD_SOURCE_MEMBERSHIP}), deny(ENODEV));
+  EXPECT_EQ(outcome_of("setsockopt", {3, IPPROTO_IP, IP_TOS}), floor_suffices());
+  EXPECT_EQ(outcome_of("setsockopt", {3, IPPROTO_IPV6, IPV6_V6ONLY}), floor_suffices());
+  EXPECT_EQ(outcome_of("setsockopt", {3, SOL_SOCKET, SO_KEEPALIVE}), floor_suffices());
 }
 
 TEST(FilterTable, LetsProgramsFilterThemselvesButNotListen) {
