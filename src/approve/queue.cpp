@@ -61,6 +61,15 @@ Queue::Added Queue::add(Question question, Clock::time_point now) {
   return Added::New;
 }
 
+bool Queue::vote(std::uint64_t id, Vote vote) {
+  for (Entry& entry : entries_) {
+    if (std::none_of(entry.askers.begin(), entry.askers.end(), [id](const auto& asker) { return asker.id == id; })) continue;
+    entry.shown.votes.push_back(std::move(vote));
+    return true;
+  }
+  return false;
+}
+
 bool Queue::cancel(std::uint64_t id) {
   for (auto entry = entries_.begin(); entry != entries_.end(); ++entry) {
     const auto erased = std::erase_if(entry->askers, [id](const auto& asker) { return asker.id == id; });

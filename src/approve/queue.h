@@ -30,6 +30,10 @@ class Queue {
   enum class Added { New, Merged };
   Added add(Question question, Clock::time_point now);
 
+  // Somebody said yes and more people are needed. Kept with the question until it is answered; the caller has looked
+  // whether they may. False: no such question.
+  bool vote(std::uint64_t id, Vote vote);
+
   // The call died. True: the entry is gone with it.
   bool cancel(std::uint64_t id);
 

@@ -20,6 +20,13 @@ std::string directory_shown(const QuestionKey& key) {
   return std::string(parent_of(key.object));
 }
 
+std::string people_of(const Decision& decision) {
+  if (decision.quorum <= 1 && !decision.not_self && decision.approvers.empty()) return {};
+  std::string out = std::to_string(decision.quorum) + (decision.not_self ? " others" : "");
+  for (const auto& one : decision.approvers) out += '\0' + one;
+  return out;
+}
+
 }  // namespace
 
 QuestionKey key_of(const Question& question, std::int64_t born_ns, std::vector<std::uint64_t> ancestors) {
@@ -32,6 +39,7 @@ QuestionKey key_of(const Question& question, std::int64_t born_ns, std::vector<s
   key.operation = question.operation;
   key.object = question.object;
   if (question.radius) key.root = question.radius->root;
+  key.people = people_of(question.decision);
   key.born_ns = born_ns;
   return key;
 }
@@ -50,6 +58,7 @@ void Scopes::remember(const QuestionKey& key, const Answer& answer, std::chrono:
   one.process = answer.scope == Scope::Command ? key.processes.front() : 0;
   one.operation = key.operation;
   one.object = key.object;
+  one.people = key.people;
   one.directory = directory_shown(key);
   one.counted = !key.root.empty() && one.directory == key.root;
   one.asked_ns = std::chrono::duration_cast<std::chrono::nanoseconds>(asked_at.time_since_epoch()).count();
@@ -63,6 +72,7 @@ bool Scopes::covers(const Remembered& remembered, const QuestionKey& key) {
       std::find(key.processes.begin(), key.processes.end(), remembered.process) == key.processes.end()) {
     return false;
   }
+  if (remembered.answer.consent == Consent::Yes && remembered.people != key.people) return false;
   if (remembered.directory.empty()) return remembered.object == key.object;
   if (!is_path(key.object) || !lies_below(key.object, remembered.directory)) return false;
   if (remembered.answer.consent != Consent::Yes) return true;

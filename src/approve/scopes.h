@@ -11,6 +11,7 @@
 //      times); an object that is not a path (host:port): that very object;
 //  - and, for a yes, the object was there when the question was asked: born later means it is a new question. Where the
 //    file system keeps no birth time this cannot be told, and the object counts as shown.
+//  - and, for a yes, the same people have to agree: a yes of one is not the yes of two.
 // A yes that covers nothing but its own act (Once) and answers that stop the agent are not remembered.
 // Where a no and a yes both cover a question, the no wins, whatever their order.
 #pragma once
@@ -31,6 +32,7 @@ struct QuestionKey {
   std::string object;
   std::string root;          // the tree that is shown: Radius::root, empty where nothing was counted
   std::int64_t born_ns = 0;  // birth time of the object (FileId::birth_ns), 0: unknown or not a file
+  std::string people;        // who has to agree: quorum, approvers, not_self; empty: the session's user alone
 };
 
 // `ancestors`: ids above the asking process, nearest first; without them only the process and its parent are known.
@@ -62,6 +64,7 @@ class Scopes {
     bool counted = false;   // `directory` is a tree that was counted
     std::int64_t asked_ns = 0;
     Answer answer;
+    std::string people;
   };
   static bool covers(const Remembered& remembered, const QuestionKey& key);
 

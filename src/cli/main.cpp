@@ -1,4 +1,5 @@
 // assent: finds the verb and hands the rest of the command line to it.
+#include <fcntl.h>
 #include <fmt/format.h>
 
 #include <array>
@@ -23,6 +24,11 @@ struct Verb {
 
 constexpr std::array kVerbs{
     Verb{"run", "launch an agent inside the sandbox", cli::run_main},
+    Verb{"pending", "the questions that wait", cli::pending_main},
+    Verb{"approve", "allow what a question asks", cli::approve_main},
+    Verb{"deny", "refuse what a question asks", cli::deny_main},
+    Verb{"freeze", "from now on nobody changes this folder", cli::freeze_main},
+    Verb{"thaw", "end a freeze", cli::thaw_main},
     Verb{"sessions", "list the sessions", cli::sessions_main},
     Verb{"log", "what was decided in a session", cli::log_main},
     Verb{"show", "one session or record whole", cli::show_main},
@@ -39,9 +45,19 @@ void print_usage(std::FILE* out) {
   fmt::print(out, "\n'assent <verb> --help' says more; 'assent run -- COMMAND' is where to start.\n");
 }
 
+// A closed standard stream would be taken by whatever we open first: the agent would be handed a folder of ours as its
+// output, and our own words would go into it.
+bool fill_standard_streams() {
+  for (int fd = 0; fd < 3; ++fd) {
+    if (::fcntl(fd, F_GETFD) < 0 && ::open("/dev/null", O_RDWR) != fd) return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (!fill_standard_streams()) return cli::kFailed;
   const std::vector<std::string> words(argv + 1, argv + argc);
   if (words.empty()) {
     print_usage(stderr);

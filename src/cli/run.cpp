@@ -27,7 +27,7 @@ po::options_description described() {
   add("project,C", po::value<std::string>()->value_name("DIR"), "the project (default: the git top level, else the working directory)");
   add("mode,m", po::value<std::string>()->value_name("MODE"), "live or freeze");
   add("headless", "nobody will answer: every question is a denial, at once");
-  add("ask", po::value<std::string>()->value_name("WHERE"), "where questions go: tty or none");
+  add("ask", po::value<std::string>()->value_name("WHERE"), "where questions go: tty, daemon or none (default: a daemon if one runs, else this terminal, else none)");
   add("timeout", po::value<std::string>()->value_name("DURATION"), "an unanswered question is a denial after this");
   add("fail-on-denial", "exit 77 where the agent exited 0 but something was denied");
   add("env", words()->value_name("NAME[=VALUE]"), "pass or set one more variable");
@@ -80,8 +80,9 @@ Result<RunOptions> options_from(const po::variables_map& given) {
   if (given.count("ask") != 0) {
     const auto where = given["ask"].as<std::string>();
     if (where == "tty") out.ask = AskOn::Terminal;
+    else if (where == "daemon") out.ask = AskOn::Daemon;
     else if (where == "none") out.ask = AskOn::Nobody;
-    else return fail(EINVAL, fmt::format("--ask '{}' is not one of tty, none", show(where)));
+    else return fail(EINVAL, fmt::format("--ask '{}' is not one of tty, daemon, none", show(where)));
   }
   if (given.count("headless") != 0) out.ask = AskOn::Nobody;
   if (given.count("timeout") != 0) {

@@ -10,6 +10,11 @@ namespace assent::cli {
 using Arguments = std::span<const std::string>;
 
 int run_main(Arguments arguments);
+int pending_main(Arguments arguments);
+int approve_main(Arguments arguments);
+int deny_main(Arguments arguments);
+int freeze_main(Arguments arguments);
+int thaw_main(Arguments arguments);
 int sessions_main(Arguments arguments);
 int log_main(Arguments arguments);
 int show_main(Arguments arguments);

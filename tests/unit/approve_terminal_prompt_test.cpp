@@ -375,9 +375,23 @@ TEST_F(TerminalPromptTest, APasteDoesNotAnswer) {
   key("o");
   terminal.type("\x1b[200~1204\r\x1b[201~");
   run(100ms);
-  terminal.type("1204\r");  // pasted without marks: the Enter does not stand alone
+  // Without marks: more than the one line that was asked for is no answer, whatever its lines are.
+  terminal.type("ls\r1204\r");
+  run(100ms);
+  terminal.type("\x15" "1204\rls\r");
   run(100ms);
   EXPECT_TRUE(answers.empty());
+}
+
+TEST_F(TerminalPromptTest, TheWordsAndTheirEnterMayComeAtOnce) {
+  Question question = make_question();
+  question.confirm = "1204";
+  ask(question);
+  until_armed();
+  key("o");
+  terminal.type("1204\r");
+  ASSERT_TRUE(until([&] { return !answers.empty(); }));
+  EXPECT_EQ(answers.front().consent, Consent::Yes);
 }
 
 TEST_F(TerminalPromptTest, AFakeOfTheAgentChangesNothing) {

@@ -1,0 +1,67 @@
+// Server: connections to the State. In: bytes of anybody who may reach the socket. Out: answers to sessions, facts to
+// people. A connection that breaks the protocol, or does not take what it asked for, ends; nothing waits for it.
+#pragma once
+
+#include <memory>
+#include <unordered_map>
+
+#include "approve/message.h"
+#include "assentd/peer.h"
+#include "assentd/place.h"
+#include "assentd/state.h"
+#include "base/event_loop.h"
+
+namespace assent::assentd {
+
+class Server {
+ public:
+  // All outlive the server.
+  Server(EventLoop& loop, State& state, int listener, Audience audience) : loop_(loop), state_(state), listener_(listener), audience_(audience) {}
+  ~Server();
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  Status start();
+  [[nodiscard]] std::size_t connections() const { return connections_.size(); }
+
+ private:
+  enum class Stage { Greeting, Session, Operator, Leaving };  // Leaving: the last words are on their way
+  struct Connection {
+    UniqueFd fd;
+    Peer peer;
+    Stage stage = Stage::Greeting;
+    SessionKey session = 0;
+    std::string from;
+    approve::Frames frames;
+    std::string unsent;
+    std::size_t sent = 0;
+    bool listing = false;     // its next message waits until the list is told
+    bool wants_room = false;  // EPOLLOUT is on
+  };
+  using Ref = std::shared_ptr<Connection>;
+
+  void on_listener();
+  void on_connection(const Ref& connection, std::uint32_t events);
+  void on_message(const Ref& connection, approve::Message message);
+  void greet(const Ref& connection, approve::message::Hello hello);
+  void on_session(const Ref& connection, approve::Message message);
+  void on_operator(const Ref& connection, const approve::Message& message);
+  void read_messages(const Ref& connection);
+  void go_on_listing(const Ref& connection, SessionKey from);
+  void refuse(const Ref& connection, const std::string& why);
+  void deliver(const State::Deliveries& deliveries);
+  void send(const Ref& connection, const approve::Message& message);
+  void flush(const Ref& connection);
+  void end(const Ref& connection);
+  void arm();
+
+  EventLoop& loop_;
+  State& state_;
+  int listener_;
+  Audience audience_;
+  std::unordered_map<int, Ref> connections_;
+  std::unordered_map<SessionKey, Ref> sessions_;
+  EventLoop::TimerId deadline_{};
+};
+
+}  // namespace assent::assentd

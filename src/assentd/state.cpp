@@ -1,0 +1,233 @@
+#include "assentd/state.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/show.h"
+
+namespace assent::assentd {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr auto kLongestWait = std::chrono::hours(24 * 7);
+
+milliseconds since(State::Clock::time_point then, State::Clock::time_point now) {
+  return std::chrono::duration_cast<milliseconds>(now - then);
+}
+
+}  // namespace
+
+// Four letters to type, drawn at random: a name that somebody still has on the screen must not come to mean something
+// else, not even after a restart. They open nothing: who may answer is said by the kernel.
+std::string State::new_name() {
+  constexpr std::string_view kLetters = "bcdfghjkmnpqrstvwxz23456789";
+  for (std::size_t length = 4;; length += used_.size() > 100'000 ? 1 : 0) {
+    std::string out;
+    for (std::size_t i = 0; i < length; ++i) {
+      random_ ^= random_ << 13;
+      random_ ^= random_ >> 7;
+      random_ ^= random_ << 17;
+      out += kLetters[(random_ >> 20) % kLetters.size()];
+    }
+    if (used_.insert(out).second) return out;
+  }
+}
+
+Result<SessionKey> State::open(approve::SessionFacts facts, Person owner) {
+  const auto of_user = std::ranges::count_if(sessions_, [&](const auto& one) { return one.second.owner.uid == owner.uid; });
+  if (static_cast<std::size_t>(of_user) >= limits_.sessions_a_user) return fail(EDQUOT, fmt::format("{} has too many sessions already", owner.user));
+  ++revision_;
+  Session session;
+  session.facts = std::move(facts);
+  session.owner = std::move(owner);
+  sessions_.emplace(next_, std::move(session));
+  return next_++;
+}
+
+void State::close(SessionKey key) {
+  const auto found = sessions_.find(key);
+  if (found == sessions_.end()) return;
+  ++revision_;
+  for (const auto& [id, name] : found->second.names) names_.erase(name);
+  sessions_.erase(found);
+}
+
+State::Deliveries State::ask(SessionKey key, Question question, milliseconds left, Clock::time_point now) {
+  const auto found = sessions_.find(key);
+  if (found == sessions_.end()) return {};
+  Session& session = found->second;
+  ++revision_;
+  if (session.names.contains(question.id) || session.names.size() >= limits_.questions_a_session) {
+    Answer no;
+    no.question = question.id;
+    no.reason = "too many questions wait already";
+    no.who = "assentd";
+    return {{key, std::move(no)}};
+  }
+  const std::uint64_t id = question.id;
+  // A session says what it is called when it registers, and asks as nobody else.
+  question.session = session.facts.session;
+  question.votes.clear();
+  question.deadline = now + std::min<milliseconds>(left, kLongestWait);
+  deadlines_.emplace(question.deadline, key);
+  std::string name;
+  if (session.queue.add(std::move(question), now) == approve::Queue::Added::Merged) {
+    name = session.names.at(session.queue.find(id)->askers.front().id);
+  } else {
+    name = new_name();
+    names_.emplace(name, key);
+  }
+  session.names.emplace(id, std::move(name));
+  return {};
+}
+
+void State::cancel(SessionKey key, std::uint64_t question) {
+  const auto found = sessions_.find(key);
+  if (found == sessions_.end()) return;
+  const auto name = found->second.names.find(question);
+  if (name == found->second.names.end()) return;
+  ++revision_;
+  if (found->second.queue.cancel(question)) names_.erase(name->second);
+  found->second.names.erase(name);
+}
+
+const approve::Queue::Entry* State::find(const std::string& name, SessionKey& key) {
+  const auto where = names_.find(name);
+  if (where == names_.end()) return nullptr;
+  key = where->second;
+  const Session& session = sessions_.at(key);
+  for (const auto& entry : session.queue.entries()) {
+    if (session.names.at(entry.askers.front().id) == name) return &entry;
+  }
+  return nullptr;
+}
+
+State::GivenBack State::give(const approve::message::Give& give, const Person& person, const std::string& from, Clock::time_point now) {
+  GivenBack out{fail(ENOENT), expire(now)};
+  const auto refused = [&](int code, std::string why) {
+    out.missing = fail(code, std::move(why));
+    return std::move(out);
+  };
+  SessionKey key = 0;
+  const approve::Queue::Entry* entry = find(give.id, key);
+  const std::string gone = used_.contains(give.id) ? "it was answered, was cancelled or ran out of time" : "there is no such question";
+  if (entry == nullptr) return refused(ENOENT, gone);
+  Session& session = sessions_.at(key);
+  const Question& question = entry->shown;
+  const bool yes = give.consent == Consent::Yes;
+
+  const auto not_allow = why_not_allow(question, session.owner.uid, person);
+  const auto not_refuse = why_not_refuse(question, session.owner.uid, person);
+  if (yes && not_allow) return refused(EACCES, *not_allow);
+  if (!yes && not_refuse) return refused(EACCES, *not_refuse);
+  if (yes && give.confirm != question.confirm && !question.confirm.empty()) {
+    return refused(EINVAL, fmt::format("it must be confirmed by typing {}", show(question.confirm, 80)));
+  }
+
+  Answer answer;
+  answer.question = entry->askers.front().id;
+  answer.consent = give.consent;
+  answer.scope = give.scope;
+  answer.reason = yes ? "" : give.reason;
+  answer.who = person.user;
+  answer.uid = person.uid;
+  answer.from = from;
+  answer.votes = question.votes;
+  const Vote vote{person.user, person.uid, from, give.scope, since(entry->askers.front().asked, now)};
+  ++revision_;
+  if (yes) {
+    answer.votes.push_back(vote);
+    const std::uint64_t said = answer.votes.size();
+    if (said < question.decision.quorum) {
+      const std::uint64_t more = question.decision.quorum - said;
+      session.queue.vote(answer.question, vote);
+      out.missing = more;
+      return out;
+    }
+    // It reaches no further than the most careful of them meant.
+    for (const auto& one : answer.votes) answer.scope = std::min(answer.scope, one.scope);
+  }
+  auto delivered = deliver(key, session.queue.answer(answer, now));
+  out.deliveries.insert(out.deliveries.end(), std::make_move_iterator(delivered.begin()), std::make_move_iterator(delivered.end()));
+  out.missing = 0;
+  return out;
+}
+
+State::Deliveries State::deliver(SessionKey key, std::vector<Answer> answers) {
+  Deliveries out;
+  Session& session = sessions_.at(key);
+  for (auto& answer : answers) {
+    const auto name = session.names.find(answer.question);
+    if (name != session.names.end()) {
+      // A name goes with the last that asked under it.
+      const bool last = std::ranges::none_of(session.queue.entries(), [&](const auto& entry) {
+        const auto other = session.names.find(entry.askers.front().id);
+        return other != session.names.end() && other->second == name->second;
+      });
+      if (last) names_.erase(name->second);
+      session.names.erase(name);
+    }
+    out.push_back({key, std::move(answer)});
+  }
+  return out;
+}
+
+State::Deliveries State::expire(Clock::time_point now) {
+  Deliveries out;
+  while (!deadlines_.empty() && deadlines_.begin()->first <= now) {
+    const SessionKey key = deadlines_.begin()->second;
+    deadlines_.erase(deadlines_.begin());
+    const auto found = sessions_.find(key);
+    if (found == sessions_.end()) continue;
+    ++revision_;
+    auto late = deliver(key, found->second.queue.expire(now));
+    out.insert(out.end(), std::make_move_iterator(late.begin()), std::make_move_iterator(late.end()));
+  }
+  return out;
+}
+
+std::optional<State::Clock::time_point> State::next_deadline() const {
+  return deadlines_.empty() ? std::nullopt : std::optional(deadlines_.begin()->first);
+}
+
+void State::each_waiting(const Person& person, Clock::time_point now, const std::function<void(approve::message::Waiting)>& tell) const {
+  some_waiting(person, now, 0, static_cast<std::size_t>(-1), tell);
+}
+
+SessionKey State::some_waiting(const Person& person, Clock::time_point now, SessionKey from, std::size_t most,
+                               const std::function<void(approve::message::Waiting)>& tell) const {
+  std::size_t told = 0;
+  for (auto at = sessions_.lower_bound(from); at != sessions_.end(); ++at) {
+    const auto& [key, session] = *at;
+    if (told >= most) return key;
+    for (const auto& entry : session.queue.entries()) {
+      const auto why_not = why_not_allow(entry.shown, session.owner.uid, person);
+      const bool has_voted = std::ranges::any_of(entry.shown.votes, [&](const Vote& vote) { return vote.uid == person.uid; });
+      if (why_not && !has_voted && person.uid != session.owner.uid) continue;
+      approve::message::Waiting out;
+      out.id = session.names.at(entry.askers.front().id);
+      out.question = entry.shown;
+      out.user = session.owner.user;
+      out.uid = session.owner.uid;
+      out.left = std::max(since(now, entry.askers.front().deadline), milliseconds(0));
+      out.merged = entry.askers.size();
+      out.may_answer = !why_not;
+      out.why_not = why_not.value_or("");
+      tell(std::move(out));
+      ++told;
+    }
+  }
+  return 0;
+}
+
+void State::each_running(const Person& person, const std::function<void(approve::message::Running)>& tell) const {
+  for (const auto& [key, session] : sessions_) {
+    if (session.owner.uid != person.uid) continue;
+    tell({session.facts, session.owner.user, session.owner.uid, session.names.size()});
+  }
+}
+
+}  // namespace assent::assentd
