@@ -9,9 +9,12 @@ struct Work {
   const char* needs;    // a program; the test is skipped where it is not there
   const char* prepare;  // before, without assent
   const char* script;   // must end with 0 and nothing denied
+  const char* but = nullptr;  // why the default profile denies something all the same; then only the result counts
 };
 
 void PrintTo(const Work& each, std::ostream* out) { *out << each.test; }
+
+constexpr const char* kBackupByRename = "vim moves a.c to a.c~ before it writes: that asks, vim is refused once and copies instead, and the file is saved";
 
 constexpr const char* kRepository =
     "git init -q -b main && printf 'one\\ntwo\\n' >a.c && mkdir -p src docs && echo b >src/b.c && echo d >docs/d.md && printf 'victim\\n*.o\\n' >.gitignore && git add -A && git commit -qm first && "
@@ -29,8 +32,8 @@ const Work kWorks[] = {
     {"git_tag_and_worktree", "git", kRepository, "git tag v1 && git tag -a v2 -m two && git worktree add -q wt other && cat wt/docs/d.md && git worktree remove wt"},
     {"git_clone", "git", kRepository, "git clone -q --no-hardlinks . copy && cd copy && echo x >x && git add x && git commit -qm x && cd .. && rm -rf copy"},
     {"sed_twice_on_a_tracked_file", "sed", kRepository, "sed -i s/one/ONE/ a.c && sed -i s/two/TWO/ a.c && cat a.c"},
-    {"an_editor_saving_twice", "vim", kRepository, "vim -es -N -u NONE -c 'normal Gothree' -c wq a.c && vim -es -N -u NONE -c 'normal Gofour' -c wq a.c && cat a.c"},
-    {"an_editor_with_backup_and_swap", "vim", kRepository, "vim -es -N -u NONE -c 'set backup writebackup backupcopy=no swapfile' -c 'normal Gothree' -c w -c 'normal Gofour' -c wq a.c && cat a.c"},
+    {"an_editor_saving_twice", "vim", kRepository, "vim -es -N -u NONE -c 'normal Gothree' -c wq a.c && vim -es -N -u NONE -c 'normal Gofour' -c wq a.c && cat a.c", kBackupByRename},
+    {"an_editor_with_backup_and_swap", "vim", kRepository, "vim -es -N -u NONE -c 'set backup writebackup backupcopy=no swapfile' -c 'normal Gothree' -c w -c 'normal Gofour' -c wq a.c && cat a.c", kBackupByRename},
     {"an_editor_that_copies_back", "vim", kRepository, "vim -es -N -u NONE -c 'set backup writebackup backupcopy=yes' -c 'normal Gothree' -c wq a.c && cat a.c"},
     {"patch", "patch", kRepository, "printf -- '--- a.c\\n+++ a.c\\n@@ -1,2 +1,2 @@\\n-one\\n+1\\n two\\n' | patch -s -p0 && cat a.c"},
     {"gcc_and_make", "make", "printf 'int main(void){return 0;}\\n' >m.c && printf 'all: m\\nm: m.o\\n\\tgcc -o m m.o\\nm.o: m.c\\n\\tgcc -c m.c\\nclean:\\n\\trm -f m m.o\\n' >Makefile",
@@ -82,9 +85,11 @@ TEST_P(RunWork, IsNeverDenied) {
   const std::string script = std::string("export GIT_AUTHOR_NAME=t GIT_AUTHOR_EMAIL=t@localhost GIT_COMMITTER_NAME=t GIT_COMMITTER_EMAIL=t@localhost\n") + work.script;
   const auto without = native.shell(script);
   if (without.status != 0) GTEST_SKIP() << "does not work without assent either: " << without.err;
-  const auto outcome = world.run(world.inside({"sh", "-c", script}, {"--fail-on-denial"}));
+  std::vector<std::string> options;
+  if (work.but == nullptr) options.emplace_back("--fail-on-denial");
+  const auto outcome = world.run(world.inside({"sh", "-c", script}, options));
   EXPECT_EQ(outcome.status, 0) << outcome.out << outcome.err;
-  EXPECT_EQ(outcome.err.find("assent: denied"), std::string::npos) << outcome.err;
+  if (work.but == nullptr) EXPECT_EQ(outcome.err.find("assent: denied"), std::string::npos) << outcome.err;
   EXPECT_EQ(tree(world), tree(native));
   EXPECT_EQ(world.assent({"verify", "last"}).status, 0);
   for (const auto& entry : fs::recursive_directory_iterator(world.project)) EXPECT_NE(entry.path().filename().string().rfind(".assent", 0), 0U) << entry.path();
