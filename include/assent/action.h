@@ -90,7 +90,7 @@ struct SetXattr {
 struct RemoveXattr {
   std::string name;
 };
-struct SetFileFlags {        // FS_IOC_SETFLAGS, FS_IOC_FSSETXATTR, FS_IOC_SETVERSION, file_setattr
+struct SetFileFlags {         // FS_IOC_SETFLAGS, FS_IOC_FSSETXATTR, FS_IOC_SETVERSION, file_setattr
   unsigned long request = 0;  // the ioctl number, or 0 for file_setattr
   std::string argument;       // the bytes of its argument
 };
@@ -102,7 +102,7 @@ struct SetMetadata {
 };
 
 struct Connect {
-  int socket = -1;     // descriptor number of the agent's
+  int socket = -1;      // descriptor number of the agent's
   std::string address;  // struct sockaddr, as many bytes as given (at most sizeof(sockaddr_storage))
 };
 
@@ -115,7 +115,8 @@ struct Listen {
   int backlog = 0;
 };
 
-struct CheckAccess {  // access, faccessat, faccessat2 that ask for writing: changes nothing, but only the host's mount knows
+struct CheckAccess {  // access, faccessat, faccessat2 that ask for writing: changes nothing, but only the host's mount
+                      // knows
   PathArg path;
   int mode = 0;   // R_OK, W_OK, X_OK
   int flags = 0;  // AT_EACCESS, AT_SYMLINK_NOFOLLOW, AT_EMPTY_PATH

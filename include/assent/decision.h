@@ -27,14 +27,14 @@ std::string to_string(const RuleRef& rule);  // "default.toml:31", "built-in"
 struct Decision {
   Verdict verdict = Verdict::Deny;
   RuleRef rule;
-  std::string reason;                // the rule's own words, may be empty
-  int error = EPERM;                 // what the agent gets where the answer is no
-  std::size_t subject = 0;           // index of the FileSubject that was strictest
-  unsigned quorum = 1;               // how many different people must say yes
+  std::string reason;                  // the rule's own words, may be empty
+  int error = EPERM;                   // what the agent gets where the answer is no
+  std::size_t subject = 0;             // index of the FileSubject that was strictest
+  unsigned quorum = 1;                 // how many different people must say yes
   std::vector<std::string> approvers;  // user names and "group:NAME"; empty: whoever runs the session
-  bool not_self = false;             // the session's own user may not answer
+  bool not_self = false;               // the session's own user may not answer
   std::chrono::seconds timeout{300};
-  std::uint64_t confirm_over = 20;   // typed confirmation above so many files
+  std::uint64_t confirm_over = 20;  // typed confirmation above so many files
 };
 
 }  // namespace assent

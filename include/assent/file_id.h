@@ -12,9 +12,9 @@ namespace assent {
 // file of the user's must never pass for one the agent made. The birth time tells them apart (statx
 // STATX_BTIME; 0 where the file system has none, and then nothing counts as the agent's own).
 struct FileId {
-  std::uint64_t device = 0;    // makedev(stx_dev_major, stx_dev_minor)
+  std::uint64_t device = 0;  // makedev(stx_dev_major, stx_dev_minor)
   std::uint64_t inode = 0;
-  std::int64_t birth_ns = 0;   // nanoseconds since the epoch; 0: unknown
+  std::int64_t birth_ns = 0;  // nanoseconds since the epoch; 0: unknown
 
   friend bool operator==(const FileId&, const FileId&) = default;
 };

@@ -12,13 +12,13 @@
 namespace assent {
 
 struct Process {
-  std::uint64_t id = 0;    // our own number in this session, from 1; never used twice, unlike a pid
+  std::uint64_t id = 0;      // our own number in this session, from 1; never used twice, unlike a pid
   std::uint64_t parent = 0;  // `id` of the parent, 0: the agent itself
-  pid_t pid = 0;           // process id as seen by the supervisor
-  pid_t inner_pid = 0;     // as seen by the agent
+  pid_t pid = 0;             // process id as seen by the supervisor
+  pid_t inner_pid = 0;       // as seen by the agent
   std::string exe;
   std::vector<std::string> argv;
-  std::string cwd;         // when first seen or last exec'd
+  std::string cwd;  // when first seen or last exec'd
 
   // From the direct parent up to the agent: short command names, for the question.
   std::vector<std::string> ancestry;

@@ -29,8 +29,8 @@ struct Radius {
 enum class Recovery {  // from where the act could be taken back
   Vault,
   Git,
-  None,     // it cannot be undone
-  NoLoss,   // nothing is lost by it: a new file, a move
+  None,    // it cannot be undone
+  NoLoss,  // nothing is lost by it: a new file, a move
 };
 
 // How far an allowing answer reaches.
@@ -45,7 +45,7 @@ std::optional<Scope> scope_from_name(std::string_view word);
 
 // One person's yes, where a question may need several (quorum).
 struct Vote {
-  std::string who;   // user's name
+  std::string who;  // user's name
   uid_t uid = static_cast<uid_t>(-1);
   std::string from;  // the surface: "assent approve on pts/3" …
   Scope scope = Scope::Once;
@@ -54,15 +54,17 @@ struct Vote {
   friend bool operator==(const Vote&, const Vote&) = default;
 };
 
+std::string_view name(Recovery recovery);  // "vault" | "git" | "none" | "no loss"
+
 struct Question {
-  std::uint64_t id = 0;     // unique in the session
+  std::uint64_t id = 0;  // unique in the session
   std::string session;
   ProcessRef process;
-  std::string operation;    // "delete", "connect" …
-  std::string object;       // path, or host:port
+  std::string operation;  // "delete", "connect" …
+  std::string object;     // path, or host:port
   std::optional<Radius> radius;
   Recovery recovery = Recovery::None;
-  Decision decision;        // the rule, its reason, quorum, timeout
+  Decision decision;  // the rule, its reason, quorum, timeout
   std::chrono::system_clock::time_point asked_at;
   std::chrono::steady_clock::time_point deadline;
   std::string confirm;      // non-empty: yes must be typed as exactly these bytes (the number of files, or the host)
@@ -78,7 +80,7 @@ struct Answer {
   std::string reason;  // told to the agent where the answer is no
   std::string who;     // "terminal", a user's name, "timeout", "headless"
   uid_t uid = static_cast<uid_t>(-1);
-  std::string from;    // the surface it was given on, where that is not the session's own terminal
+  std::string from;         // the surface it was given on, where that is not the session's own terminal
   std::vector<Vote> votes;  // every yes that it took, where an approval daemon counted them
   std::chrono::milliseconds took{0};
 };

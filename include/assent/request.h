@@ -35,17 +35,17 @@ enum class FileType { Unknown, Regular, Directory, Symlink, Fifo, Socket, CharDe
 // One object of a file operation and what is known about it.
 struct FileSubject {
   Operation operation = Operation::Create;
-  std::string path;   // absolute, canonical, bytes; for a new name: canonical parent + "/" + name
+  std::string path;  // absolute, canonical, bytes; for a new name: canonical parent + "/" + name
   Zone zone = Zone::Read;
   FileType type = FileType::Unknown;
-  std::uint64_t size = 0;  // bytes
-  FileId id;               // zero for a name that does not exist yet
-  bool own = false;        // this session created it
-  bool hidden = false;     // matches the profile's `hide`
-  bool replaced = false;   // this deletion puts another file in its place (a rename over it)
-  bool touched = false;    // this session was already allowed to modify it (its content is no longer what it was)
-  bool by_git = false;     // the machine's own git asks for it
-  bool own_folder = false; // the folder it lies in, or would lie in, was created by this session
+  std::uint64_t size = 0;   // bytes
+  FileId id;                // zero for a name that does not exist yet
+  bool own = false;         // this session created it
+  bool hidden = false;      // matches the profile's `hide`
+  bool replaced = false;    // this deletion puts another file in its place (a rename over it)
+  bool touched = false;     // this session was already allowed to modify it (its content is no longer what it was)
+  bool by_git = false;      // the machine's own git asks for it
+  bool own_folder = false;  // the folder it lies in, or would lie in, was created by this session
   // Tracked by git when the session began and unmodified since. Costs a look at the index, so it is asked for only
   // when a rule wants it. Never empty.
   std::function<bool()> recoverable = [] { return false; };
@@ -54,7 +54,7 @@ struct FileSubject {
 struct NetSubject {
   enum class Protocol { Tcp, Udp, Unix };
   Protocol protocol = Protocol::Tcp;
-  std::string address;             // textual IPv4 or IPv6 address (v4-mapped ones already as IPv4), or a socket's path
+  std::string address;  // textual IPv4 or IPv6 address (v4-mapped ones already as IPv4), or a socket's path
   std::uint16_t port = 0;
   std::vector<std::string> names;  // host names last seen for the address, newest first
 };

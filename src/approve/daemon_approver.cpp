@@ -20,7 +20,8 @@ constexpr std::size_t kMostUnsent = 64 << 20;
 
 }  // namespace
 
-Result<std::unique_ptr<DaemonApprover>> DaemonApprover::create(EventLoop& loop, Options options, std::unique_ptr<Approver> fallback) {
+Result<std::unique_ptr<DaemonApprover>> DaemonApprover::create(EventLoop& loop, Options options,
+                                                               std::unique_ptr<Approver> fallback) {
   std::unique_ptr<DaemonApprover> out(new DaemonApprover(loop, std::move(options), std::move(fallback)));
   if (auto status = out->connect(kGreeting); !status) return pass(std::move(status));
   return out;
@@ -61,8 +62,10 @@ void DaemonApprover::ask(Question question, AnswerCallback answered) {
 }
 
 void DaemonApprover::cancel(std::uint64_t question) {
-  if (waiting_.erase(question) != 0) send(message::Cancel{question});
-  else if (fallback_) fallback_->cancel(question);
+  if (waiting_.erase(question) != 0)
+    send(message::Cancel{question});
+  else if (fallback_)
+    fallback_->cancel(question);
 }
 
 void DaemonApprover::on_socket(std::uint32_t events) {
@@ -113,7 +116,9 @@ void DaemonApprover::lost(const std::string& why) {
   unsent_.clear();
   const auto alive = alive_;
   auto waiting = std::exchange(waiting_, {});
-  if (options_.tell) options_.tell(fmt::format("{}; {} waiting question{} denied", why, waiting.size(), waiting.size() == 1 ? " is" : "s are"));
+  if (options_.tell)
+    options_.tell(
+        fmt::format("{}; {} waiting question{} denied", why, waiting.size(), waiting.size() == 1 ? " is" : "s are"));
   for (auto& [id, answered] : waiting) {
     Answer no;
     no.question = id;

@@ -22,7 +22,8 @@ class DaemonApprover final : public Approver {
     std::function<void(const std::string&)> tell;  // for people; may be empty
   };
   // `fallback` may be empty. The loop must outlive the approver. ENOENT: no daemon runs.
-  static Result<std::unique_ptr<DaemonApprover>> create(EventLoop& loop, Options options, std::unique_ptr<Approver> fallback);
+  static Result<std::unique_ptr<DaemonApprover>> create(EventLoop& loop, Options options,
+                                                        std::unique_ptr<Approver> fallback);
   ~DaemonApprover() override;
   DaemonApprover(const DaemonApprover&) = delete;
   DaemonApprover& operator=(const DaemonApprover&) = delete;

@@ -20,17 +20,20 @@ namespace {
 // A socket of any path length: named through a descriptor of its folder.
 Result<UniqueFd> dial(const std::string& path) {
   const auto slash = path.rfind('/');
-  if (slash == std::string::npos) return fail(EINVAL, fmt::format("cannot reach {}: it is no absolute path (EINVAL)", show(path)));
+  if (slash == std::string::npos)
+    return fail(EINVAL, fmt::format("cannot reach {}: it is no absolute path (EINVAL)", show(path)));
   auto folder = sys::openat(AT_FDCWD, slash == 0 ? "/" : path.substr(0, slash).c_str(), O_PATH | O_DIRECTORY);
   if (!folder) return pass(std::move(folder));
   const std::string name = fmt::format("/proc/self/fd/{}/{}", folder->get(), path.substr(slash + 1));
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
-  if (name.size() >= sizeof address.sun_path) return fail(ENAMETOOLONG, fmt::format("cannot reach {}: its name is too long (ENAMETOOLONG)", show(path)));
+  if (name.size() >= sizeof address.sun_path)
+    return fail(ENAMETOOLONG, fmt::format("cannot reach {}: its name is too long (ENAMETOOLONG)", show(path)));
   name.copy(address.sun_path, name.size());
   UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!fd) return sys::last_error("socket");
-  if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) return sys::last_error("connect");
+  if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
+    return sys::last_error("connect");
   // Whoever may write into the folder decides who listens there. Anybody else's process is no daemon of ours.
   auto place = sys::statx(folder->get(), "");
   if (!place) return pass(std::move(place));
@@ -55,7 +58,8 @@ std::vector<std::string> daemon_sockets() {
   return out;
 }
 
-Result<DaemonLink> DaemonLink::open(const std::vector<std::string>& sockets, const message::Hello& hello, std::chrono::milliseconds limit) {
+Result<DaemonLink> DaemonLink::open(const std::vector<std::string>& sockets, const message::Hello& hello,
+                                    std::chrono::milliseconds limit) {
   Error first{ENOENT, "cannot reach an approval daemon: none runs (ENOENT); start assentd"};
   for (const auto& path : sockets) {
     auto link = open_one(path, hello, limit);
@@ -68,16 +72,19 @@ Result<DaemonLink> DaemonLink::open(const std::vector<std::string>& sockets, con
   return fail(first.code, first.what);
 }
 
-Result<DaemonLink> DaemonLink::open_one(const std::string& path, const message::Hello& hello, std::chrono::milliseconds limit) {
+Result<DaemonLink> DaemonLink::open_one(const std::string& path, const message::Hello& hello,
+                                        std::chrono::milliseconds limit) {
   auto fd = dial(path);
   if (!fd) return pass(std::move(fd));
   DaemonLink link(std::move(*fd), path, limit);
   if (auto status = link.send(hello); !status) return pass(std::move(status));
   auto reply = link.receive();
   if (!reply) return pass(std::move(reply));
-  if (const auto* refused = std::get_if<message::Refused>(&*reply)) return fail(EPERM, fmt::format("cannot use the approval daemon: {} (EPERM)", show(refused->why)));
+  if (const auto* refused = std::get_if<message::Refused>(&*reply))
+    return fail(EPERM, fmt::format("cannot use the approval daemon: {} (EPERM)", show(refused->why)));
   const auto* welcome = std::get_if<message::Welcome>(&*reply);
-  if (welcome == nullptr || welcome->version != kProtocolVersion) return fail(EPROTO, "cannot use the approval daemon: it speaks another protocol (EPROTO); restart assentd");
+  if (welcome == nullptr || welcome->version != kProtocolVersion)
+    return fail(EPROTO, "cannot use the approval daemon: it speaks another protocol (EPROTO); restart assentd");
   return link;
 }
 
@@ -93,7 +100,8 @@ Status DaemonLink::send(const Message& message) {
     if (n < 0 && errno == EINTR) continue;
     if (n < 0 && errno != EAGAIN) return sys::last_error("send");
     pollfd room{fd_.get(), POLLOUT, 0};
-    if (::poll(&room, 1, static_cast<int>(limit_.count())) == 0) return fail(ETIMEDOUT, "cannot reach the approval daemon: it does not answer (ETIMEDOUT)");
+    if (::poll(&room, 1, static_cast<int>(limit_.count())) == 0)
+      return fail(ETIMEDOUT, "cannot reach the approval daemon: it does not answer (ETIMEDOUT)");
   }
   return {};
 }

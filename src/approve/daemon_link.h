@@ -1,5 +1,5 @@
-// DaemonLink: one connection to an approval daemon, from the side that calls. Blocking, with time limits; a session takes
-// the descriptor over when the greeting is done. Never trusts whoever listens: the kernel says who it is.
+// DaemonLink: one connection to an approval daemon, from the side that calls. Blocking, with time limits; a session
+// takes the descriptor over when the greeting is done. Never trusts whoever listens: the kernel says who it is.
 #pragma once
 
 #include <chrono>
@@ -33,8 +33,10 @@ class DaemonLink {
   UniqueFd take(Frames& frames);
 
  private:
-  DaemonLink(UniqueFd fd, std::string path, std::chrono::milliseconds limit) : fd_(std::move(fd)), path_(std::move(path)), limit_(limit) {}
-  static Result<DaemonLink> open_one(const std::string& path, const message::Hello& hello, std::chrono::milliseconds limit);
+  DaemonLink(UniqueFd fd, std::string path, std::chrono::milliseconds limit)
+      : fd_(std::move(fd)), path_(std::move(path)), limit_(limit) {}
+  static Result<DaemonLink> open_one(const std::string& path, const message::Hello& hello,
+                                     std::chrono::milliseconds limit);
 
   UniqueFd fd_;
   std::string path_;

@@ -12,10 +12,10 @@ namespace {
 using Json = nlohmann::json;
 using std::chrono::milliseconds;
 
-constexpr std::size_t kMostText = 8 * 1024;       // a path is at most 4096 bytes
-constexpr std::size_t kMostWords = 4096;          // of a command line
-constexpr std::size_t kMostCommand = 64 * 1024;   // all its words together
-constexpr std::size_t kMostList = 256;            // ancestors, approvers, votes
+constexpr std::size_t kMostText = 8 * 1024;      // a path is at most 4096 bytes
+constexpr std::size_t kMostWords = 4096;         // of a command line
+constexpr std::size_t kMostCommand = 64 * 1024;  // all its words together
+constexpr std::size_t kMostList = 256;           // ancestors, approvers, votes
 constexpr milliseconds kMostTime = std::chrono::hours(24 * 366);
 
 bool is_utf8(std::string_view bytes) {
@@ -58,40 +58,41 @@ Json bytes_list(const std::vector<std::string>& words, std::size_t most_words, s
   return out;
 }
 
-std::string_view word(Recovery recovery) {
-  switch (recovery) {
-    case Recovery::Vault: return "vault";
-    case Recovery::Git: return "git";
-    case Recovery::None: return "none";
-    case Recovery::NoLoss: return "no loss";
-  }
-  return "none";
-}
-
 std::string_view word(Consent consent) {
   switch (consent) {
-    case Consent::Yes: return "yes";
-    case Consent::No: return "no";
-    case Consent::Stop: return "stop";
+    case Consent::Yes:
+      return "yes";
+    case Consent::No:
+      return "no";
+    case Consent::Stop:
+      return "stop";
   }
   return "no";
 }
 
 Json of(const SessionFacts& facts) {
-  return {{"session", bytes(facts.session)}, {"name", bytes(facts.name)}, {"project", bytes(facts.project)},
-          {"command", bytes_list(facts.command, kMostWords, kMostCommand)}, {"pid", facts.pid}};
+  return {{"session", bytes(facts.session)},
+          {"name", bytes(facts.name)},
+          {"project", bytes(facts.project)},
+          {"command", bytes_list(facts.command, kMostWords, kMostCommand)},
+          {"pid", facts.pid}};
 }
 
 Json of(const std::vector<Vote>& votes) {
   Json out = Json::array();
   for (const auto& vote : votes) {
-    out.push_back({{"who", bytes(vote.who)}, {"uid", vote.uid}, {"from", bytes(vote.from)}, {"scope", name(vote.scope)}, {"took_ms", vote.took.count()}});
+    out.push_back({{"who", bytes(vote.who)},
+                   {"uid", vote.uid},
+                   {"from", bytes(vote.from)},
+                   {"scope", name(vote.scope)},
+                   {"took_ms", vote.took.count()}});
   }
   return out;
 }
 
 Json of(const Process& process) {
-  return {{"id", process.id}, {"parent", process.parent}, {"pid", process.pid}, {"inner_pid", process.inner_pid},
+  return {{"id", process.id},          {"parent", process.parent},
+          {"pid", process.pid},        {"inner_pid", process.inner_pid},
           {"exe", bytes(process.exe)}, {"argv", bytes_list(process.argv, kMostWords, kMostCommand)},
           {"cwd", bytes(process.cwd)}, {"ancestry", bytes_list(process.ancestry, kMostList, kMostText)}};
 }
@@ -99,52 +100,76 @@ Json of(const Process& process) {
 Json of(const Question& question) {
   const Decision& decision = question.decision;
   const auto asked = std::chrono::duration_cast<milliseconds>(question.asked_at.time_since_epoch()).count();
-  Json out{{"id", question.id}, {"session", bytes(question.session)}, {"operation", bytes(question.operation)},
-           {"object", bytes(question.object)}, {"recovery", word(question.recovery)}, {"asked_ms", asked},
-           {"confirm", bytes(question.confirm)}, {"votes", of(question.votes)},
-           {"rule", {{"file", bytes(decision.rule.file)}, {"line", decision.rule.line}}}, {"reason", bytes(decision.reason)},
-           {"quorum", decision.quorum}, {"approvers", bytes_list(decision.approvers, kMostList, kMostText)},
-           {"not_self", decision.not_self}, {"timeout_s", decision.timeout.count()}};
+  Json out{{"id", question.id},
+           {"session", bytes(question.session)},
+           {"operation", bytes(question.operation)},
+           {"object", bytes(question.object)},
+           {"recovery", name(question.recovery)},
+           {"asked_ms", asked},
+           {"confirm", bytes(question.confirm)},
+           {"votes", of(question.votes)},
+           {"rule", {{"file", bytes(decision.rule.file)}, {"line", decision.rule.line}}},
+           {"reason", bytes(decision.reason)},
+           {"quorum", decision.quorum},
+           {"approvers", bytes_list(decision.approvers, kMostList, kMostText)},
+           {"not_self", decision.not_self},
+           {"timeout_s", decision.timeout.count()}};
   if (question.process) out["process"] = of(*question.process);
   if (question.radius) {
     const Radius& radius = *question.radius;
-    out["radius"] = {{"files", radius.files}, {"bytes", radius.bytes}, {"not_in_git", radius.not_in_git},
-                     {"outside_project", radius.outside_project}, {"complete", radius.complete}, {"root", bytes(radius.root)}};
+    out["radius"] = {{"files", radius.files},           {"bytes", radius.bytes},
+                     {"not_in_git", radius.not_in_git}, {"outside_project", radius.outside_project},
+                     {"complete", radius.complete},     {"root", bytes(radius.root)}};
   }
   return out;
 }
 
 Json of(const Answer& answer) {
-  Json out{{"question", answer.question}, {"consent", word(answer.consent)}, {"scope", name(answer.scope)},
-           {"reason", bytes(answer.reason)}, {"who", bytes(answer.who)}, {"from", bytes(answer.from)},
-           {"votes", of(answer.votes)}, {"took_ms", answer.took.count()}};
+  Json out{{"question", answer.question},    {"consent", word(answer.consent)}, {"scope", name(answer.scope)},
+           {"reason", bytes(answer.reason)}, {"who", bytes(answer.who)},        {"from", bytes(answer.from)},
+           {"votes", of(answer.votes)},      {"took_ms", answer.took.count()}};
   if (answer.uid != static_cast<uid_t>(-1)) out["uid"] = answer.uid;
   return out;
 }
 
 struct Encoder {
   Json operator()(const message::Hello& m) const {
-    Json out{{"is", "hello"}, {"version", m.version}, {"role", m.role == message::Hello::Role::Session ? "session" : "operator"}};
-    if (m.role == message::Hello::Role::Session) out["facts"] = of(m.session);
-    else out["from"] = bytes(m.from);
+    Json out{{"is", "hello"},
+             {"version", m.version},
+             {"role", m.role == message::Hello::Role::Session ? "session" : "operator"}};
+    if (m.role == message::Hello::Role::Session)
+      out["facts"] = of(m.session);
+    else
+      out["from"] = bytes(m.from);
     return out;
   }
   Json operator()(const message::Welcome& m) const { return {{"is", "welcome"}, {"version", m.version}}; }
   Json operator()(const message::Refused& m) const { return {{"is", "refused"}, {"why", bytes(m.why)}}; }
-  Json operator()(const message::Ask& m) const { return {{"is", "ask"}, {"question", of(m.question)}, {"left_ms", m.left.count()}}; }
+  Json operator()(const message::Ask& m) const {
+    return {{"is", "ask"}, {"question", of(m.question)}, {"left_ms", m.left.count()}};
+  }
   Json operator()(const message::Cancel& m) const { return {{"is", "cancel"}, {"question", m.question}}; }
   Json operator()(const message::Answered& m) const { return {{"is", "answered"}, {"answer", of(m.answer)}}; }
   Json operator()(const message::List&) const { return {{"is", "list"}}; }
   Json operator()(const message::Waiting& m) const {
-    return {{"is", "waiting"}, {"id", bytes(m.id)}, {"question", of(m.question)}, {"user", bytes(m.user)}, {"uid", m.uid},
-            {"left_ms", m.left.count()}, {"merged", m.merged}, {"may_answer", m.may_answer}, {"why_not", bytes(m.why_not)}};
+    return {{"is", "waiting"},
+            {"id", bytes(m.id)},
+            {"question", of(m.question)},
+            {"user", bytes(m.user)},
+            {"uid", m.uid},
+            {"left_ms", m.left.count()},
+            {"merged", m.merged},
+            {"may_answer", m.may_answer},
+            {"why_not", bytes(m.why_not)}};
   }
   Json operator()(const message::Running& m) const {
-    return {{"is", "running"}, {"facts", of(m.session)}, {"user", bytes(m.user)}, {"uid", m.uid}, {"waiting", m.waiting}};
+    return {
+        {"is", "running"}, {"facts", of(m.session)}, {"user", bytes(m.user)}, {"uid", m.uid}, {"waiting", m.waiting}};
   }
   Json operator()(const message::End&) const { return {{"is", "end"}}; }
   Json operator()(const message::Give& m) const {
-    return {{"is", "give"}, {"id", bytes(m.id)}, {"consent", word(m.consent)}, {"scope", name(m.scope)}, {"reason", bytes(m.reason)}, {"confirm", bytes(m.confirm)}};
+    return {{"is", "give"},           {"id", bytes(m.id)},         {"consent", word(m.consent)},
+            {"scope", name(m.scope)}, {"reason", bytes(m.reason)}, {"confirm", bytes(m.confirm)}};
   }
   Json operator()(const message::Given& m) const { return {{"is", "given"}, {"missing", m.missing}}; }
 };
@@ -167,7 +192,9 @@ class Reader {
     if (value == nullptr || !value->is_number_unsigned() || value->get<std::uint64_t>() > most) return wrong<Number>();
     return static_cast<Number>(value->get<std::uint64_t>());
   }
-  milliseconds time(const char* name) { return milliseconds(number<std::int64_t>(name, static_cast<std::uint64_t>(kMostTime.count()))); }
+  milliseconds time(const char* name) {
+    return milliseconds(number<std::int64_t>(name, static_cast<std::uint64_t>(kMostTime.count())));
+  }
   bool truth(const char* name) {
     const Json* value = member(name);
     return value != nullptr && value->is_boolean() ? value->get<bool>() : wrong<bool>();
@@ -282,7 +309,8 @@ class Decoder {
     out.operation = from.text("operation", 128);
     out.object = from.text("object");
     out.recovery = recovery(from);
-    out.asked_at = std::chrono::system_clock::time_point(milliseconds(from.number<std::int64_t>("asked_ms", 1ULL << 43)));
+    out.asked_at =
+        std::chrono::system_clock::time_point(milliseconds(from.number<std::int64_t>("asked_ms", 1ULL << 43)));
     out.confirm = from.text("confirm");
     out.votes = votes(from);
     if (const Json* rule = from.member("rule")) {
@@ -297,7 +325,8 @@ class Decoder {
     out.decision.quorum = from.number<unsigned>("quorum");
     out.decision.approvers = from.texts("approvers", kMostList, kMostText);
     out.decision.not_self = from.truth("not_self");
-    out.decision.timeout = std::chrono::seconds(from.number<std::int64_t>("timeout_s", static_cast<std::uint64_t>(kMostTime.count())));
+    out.decision.timeout =
+        std::chrono::seconds(from.number<std::int64_t>("timeout_s", static_cast<std::uint64_t>(kMostTime.count())));
     if (const Json* who = from.member("process")) out.process = process(*who);
     if (const Json* radius = from.member("radius")) {
       Reader size(*radius, good);
@@ -401,7 +430,7 @@ class Decoder {
   Recovery recovery(Reader& from) {
     const std::string said = from.text("recovery", 16);
     for (const auto one : {Recovery::Vault, Recovery::Git, Recovery::None, Recovery::NoLoss}) {
-      if (said == word(one)) return one;
+      if (said == name(one)) return one;
     }
     return from.wrong<Recovery>();
   }
@@ -432,7 +461,8 @@ Result<std::optional<std::string>> Frames::next() {
   const std::size_t there = buffer_.size() - read_;
   if (there < kHead) return std::optional<std::string>();
   std::uint32_t size = 0;
-  for (std::size_t i = 0; i < kHead; ++i) size |= static_cast<std::uint32_t>(static_cast<unsigned char>(buffer_[read_ + i])) << (8 * i);
+  for (std::size_t i = 0; i < kHead; ++i)
+    size |= static_cast<std::uint32_t>(static_cast<unsigned char>(buffer_[read_ + i])) << (8 * i);
   if (size > kMostFrame) return fail(EMSGSIZE, "cannot read a message: it is too long (EMSGSIZE)");
   if (there < kHead + size) return std::optional<std::string>();
   std::string payload = buffer_.substr(read_ + kHead, size);

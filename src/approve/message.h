@@ -1,6 +1,6 @@
-// Messages between sessions, people's clients and the approval daemon, and their bytes (docs/approval-protocol.md). Pure.
-// In: values, or bytes of anybody. Out: bytes, or values whose every member is bounded. Never throws, never allocates
-// more than a frame can hold.
+// Messages between sessions, people's clients and the approval daemon, and their bytes (docs/approval-protocol.md).
+// Pure. In: values, or bytes of anybody. Out: bytes, or values whose every member is bounded. Never throws, never
+// allocates more than a frame can hold.
 #pragma once
 
 #include <sys/types.h>
@@ -95,8 +95,9 @@ struct Given {
 
 }  // namespace message
 
-using Message = std::variant<message::Hello, message::Welcome, message::Refused, message::Ask, message::Cancel, message::Answered,
-                             message::List, message::Waiting, message::Running, message::End, message::Give, message::Given>;
+using Message =
+    std::variant<message::Hello, message::Welcome, message::Refused, message::Ask, message::Cancel, message::Answered,
+                 message::List, message::Waiting, message::Running, message::End, message::Give, message::Given>;
 
 // A whole frame. Texts that are too long are cut, and say so.
 std::string encode(const Message& message);

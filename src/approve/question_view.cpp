@@ -77,12 +77,12 @@ std::vector<Fact> facts_of(const Question& q) {
   facts.push_back({5, labelled("  rule ", to_string(q.decision.rule) +
                                               (q.decision.reason.empty() ? "" : ": " + q.decision.reason))});
   if (q.decision.quorum > 1) {
-    facts.push_back(
-        {3, [n = q.decision.quorum, votes = q.votes](std::size_t) {
-           std::string text = fmt::format("  needs the yes of {} people", n);
-           for (std::size_t i = 0; i < votes.size(); ++i) text += (i == 0 ? "; so far: " : ", ") + show(votes[i].who, 32);
-           return text;
-         }});
+    facts.push_back({3, [n = q.decision.quorum, votes = q.votes](std::size_t) {
+                       std::string text = fmt::format("  needs the yes of {} people", n);
+                       for (std::size_t i = 0; i < votes.size(); ++i)
+                         text += (i == 0 ? "; so far: " : ", ") + show(votes[i].who, 32);
+                       return text;
+                     }});
   }
   return facts;
 }

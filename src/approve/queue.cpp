@@ -63,7 +63,8 @@ Queue::Added Queue::add(Question question, Clock::time_point now) {
 
 bool Queue::vote(std::uint64_t id, Vote vote) {
   for (Entry& entry : entries_) {
-    if (std::none_of(entry.askers.begin(), entry.askers.end(), [id](const auto& asker) { return asker.id == id; })) continue;
+    if (std::none_of(entry.askers.begin(), entry.askers.end(), [id](const auto& asker) { return asker.id == id; }))
+      continue;
     entry.shown.votes.push_back(std::move(vote));
     return true;
   }

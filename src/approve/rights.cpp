@@ -33,7 +33,8 @@ std::optional<std::string> why_no_say(const Question& question, uid_t owner, con
     if (names(decision.approvers, person)) return std::nullopt;
     return fmt::format("{} is none of its approvers ({})", show(person.user, 40), list(decision.approvers));
   }
-  if (decision.quorum <= 1 && !decision.not_self && person.uid != owner) return "only the user of the session may answer it";
+  if (decision.quorum <= 1 && !decision.not_self && person.uid != owner)
+    return "only the user of the session may answer it";
   return std::nullopt;
 }
 
@@ -42,7 +43,8 @@ std::optional<std::string> why_no_say(const Question& question, uid_t owner, con
 std::optional<std::string> why_not_allow(const Question& question, uid_t owner, const Person& person) {
   if (auto why = why_no_say(question, owner, person)) return why;
   if (std::ranges::any_of(question.votes, [&](const Vote& vote) { return vote.uid == person.uid; })) {
-    return fmt::format("{} has said yes already; it needs {} different people", show(person.user, 40), question.decision.quorum);
+    return fmt::format("{} has said yes already; it needs {} different people", show(person.user, 40),
+                       question.decision.quorum);
   }
   return std::nullopt;
 }
@@ -74,7 +76,8 @@ Person person_of(uid_t uid, gid_t gid) {
     std::vector<char> room(65536);
     group record{};
     group* is = nullptr;
-    if (::getgrgid_r(one, &record, room.data(), room.size(), &is) == 0 && is != nullptr) out.groups.emplace_back(is->gr_name);
+    if (::getgrgid_r(one, &record, room.data(), room.size(), &is) == 0 && is != nullptr)
+      out.groups.emplace_back(is->gr_name);
   }
   return out;
 }

@@ -164,9 +164,10 @@ void TerminalPrompt::on_input(std::string_view bytes) {
   candidate_.clear();
   // Where words are typed, a whole line may come at once, from a fast hand or a driving program: its Enter counts if it
   // is the only one and nothing follows it. The words must be the right ones all the same.
-  const bool line = events.size() > 1 && std::all_of(events.begin(), events.end(), [&](const KeyReader::Event& event) {
-    return event.kind == KeyReader::Event::Kind::Key && (event.text == kEnter) == (&event == &events.back());
-  });
+  const bool line =
+      events.size() > 1 && std::all_of(events.begin(), events.end(), [&](const KeyReader::Event& event) {
+        return event.kind == KeyReader::Event::Kind::Key && (event.text == kEnter) == (&event == &events.back());
+      });
   for (const auto& event : events) on_event(event, alone || (line && &event == &events.back()));
   draw();
 }

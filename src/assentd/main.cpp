@@ -1,5 +1,5 @@
-// assentd: the approval daemon. Carries questions and answers between sessions and people; never touches an agent or its
-// files. main constructs everything, and everything receives what it needs.
+// assentd: the approval daemon. Carries questions and answers between sessions and people; never touches an agent or
+// its files. main constructs everything, and everything receives what it needs.
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/prctl.h>
@@ -94,7 +94,8 @@ int serve(const std::string& socket, Audience audience, const std::string& group
   auto loop = EventLoop::create();
   if (!loop) return failed(loop.error());
   std::uint64_t seed = 0;
-  if (::getrandom(&seed, sizeof seed, 0) != static_cast<ssize_t>(sizeof seed)) return failed(Error{EIO, "cannot get random bytes"});
+  if (::getrandom(&seed, sizeof seed, 0) != static_cast<ssize_t>(sizeof seed))
+    return failed(Error{EIO, "cannot get random bytes"});
   State state(seed);
   Server server(*loop, state, place->listener.get(), audience);
   if (auto status = server.start(); !status) return failed(status.error());
@@ -105,7 +106,8 @@ int serve(const std::string& socket, Audience audience, const std::string& group
   ::sigprocmask(SIG_BLOCK, &ends, nullptr);
   const UniqueFd signals(::signalfd(-1, &ends, SFD_CLOEXEC | SFD_NONBLOCK));
   if (!signals) return failed(Error{errno, "cannot wait for signals"});
-  if (auto status = loop->add(signals.get(), EPOLLIN, [&](std::uint32_t) { loop->stop(); }); !status) return failed(status.error());
+  if (auto status = loop->add(signals.get(), EPOLLIN, [&](std::uint32_t) { loop->stop(); }); !status)
+    return failed(status.error());
 
   if (background) leave_terminal();
   tell_parent(parent, 0);
@@ -133,7 +135,10 @@ int main_of(int argc, char** argv) {
   if (given.count("help") != 0) {
     std::ostringstream text;
     text << options;
-    fmt::print("usage: assentd [options]\n\nThe approval daemon: carries questions of sessions to people, and their answers back.\n\n{}", text.str());
+    fmt::print(
+        "usage: assentd [options]\n\nThe approval daemon: carries questions of sessions to people, and their answers "
+        "back.\n\n{}",
+        text.str());
     return 0;
   }
   if (given.count("version") != 0) {
@@ -142,7 +147,8 @@ int main_of(int argc, char** argv) {
   }
   harden();
   const Audience audience = given.count("system") != 0 ? Audience::System : Audience::User;
-  auto socket = given.count("socket") != 0 ? Result<std::string>(given["socket"].as<std::string>()) : usual_socket(audience);
+  auto socket =
+      given.count("socket") != 0 ? Result<std::string>(given["socket"].as<std::string>()) : usual_socket(audience);
   if (!socket) return complain(socket.error());
   return serve(*socket, audience, given["group"].as<std::string>(), given.count("background") != 0);
 }

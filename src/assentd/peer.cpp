@@ -29,7 +29,8 @@ Result<Peer> peer_of(int socket) {
   // The link /proc/PID/ns/user would say it plainly, but not of a process that is not dumpable.
   auto ours = sys::read_file(AT_FDCWD, "/proc/self/uid_map");
   auto theirs = sys::read_file(AT_FDCWD, fmt::format("/proc/{}/uid_map", credentials.pid).c_str());
-  if (!ours || !theirs || *ours != *theirs) return fail(EPERM, "a process of another user namespace, as an agent's is, may not speak here");
+  if (!ours || !theirs || *ours != *theirs)
+    return fail(EPERM, "a process of another user namespace, as an agent's is, may not speak here");
   // That process id was theirs when we looked, and not already somebody else's.
   if (pidfd) {
     pollfd gone{pidfd.get(), POLLIN, 0};

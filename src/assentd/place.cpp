@@ -31,7 +31,9 @@ tl::unexpected<Error> cannot(const std::string& path, const std::string& why, in
 UniqueFd passed_listener() {
   const char* pid = ::getenv("LISTEN_PID");
   const char* count = ::getenv("LISTEN_FDS");
-  if (pid == nullptr || count == nullptr || std::strtol(pid, nullptr, 10) != ::getpid() || std::strtol(count, nullptr, 10) < 1) return {};
+  if (pid == nullptr || count == nullptr || std::strtol(pid, nullptr, 10) != ::getpid() ||
+      std::strtol(count, nullptr, 10) < 1)
+    return {};
   constexpr int kFirst = 3;
   int listening = 0;
   socklen_t length = sizeof listening;
@@ -47,12 +49,15 @@ Result<UniqueFd> make_folder(const std::string& folder, Audience audience, gid_t
   if (!made && errno != EEXIST) return cannot(folder, "its folder cannot be made", errno);
   auto fd = sys::openat(AT_FDCWD, folder.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
   if (!fd) return cannot(folder, "its folder cannot be opened", fd.error().code);
-  if (made && audience == Audience::System && ::fchown(fd->get(), static_cast<uid_t>(-1), group) != 0) return cannot(folder, "its folder cannot be given to the group", errno);
+  if (made && audience == Audience::System && ::fchown(fd->get(), static_cast<uid_t>(-1), group) != 0)
+    return cannot(folder, "its folder cannot be given to the group", errno);
   if (made && ::fchmod(fd->get(), mode) != 0) return cannot(folder, "its folder cannot be closed to others", errno);
   struct stat is {};
   if (::fstat(fd->get(), &is) != 0) return cannot(folder, "its folder cannot be looked at", errno);
-  if (is.st_uid != ::geteuid() && !(audience == Audience::System && is.st_uid == 0)) return cannot(folder, "its folder belongs to somebody else", EPERM);
-  if ((is.st_mode & (audience == Audience::User ? 077 : 027)) != 0) return cannot(folder, "others can enter its folder; chmod 0700", EPERM);
+  if (is.st_uid != ::geteuid() && !(audience == Audience::System && is.st_uid == 0))
+    return cannot(folder, "its folder belongs to somebody else", EPERM);
+  if ((is.st_mode & (audience == Audience::User ? 077 : 027)) != 0)
+    return cannot(folder, "others can enter its folder; chmod 0700", EPERM);
   return std::move(*fd);
 }
 
@@ -61,7 +66,9 @@ Result<UniqueFd> make_folder(const std::string& folder, Audience audience, gid_t
 Result<std::string> usual_socket(Audience audience) {
   if (audience == Audience::System) return std::string(approve::kSystemSocket);
   const char* runtime = ::getenv("XDG_RUNTIME_DIR");
-  if (runtime == nullptr || runtime[0] != '/') return fail(ENOENT, "cannot find a place for the socket: XDG_RUNTIME_DIR is not set (ENOENT); set it, or use --socket");
+  if (runtime == nullptr || runtime[0] != '/')
+    return fail(ENOENT,
+                "cannot find a place for the socket: XDG_RUNTIME_DIR is not set (ENOENT); set it, or use --socket");
   return std::string(runtime) + "/assent/" + approve::kSocketName;
 }
 
@@ -72,23 +79,29 @@ Result<Place> take_place(const std::string& path, Audience audience, const std::
   gid_t group = static_cast<gid_t>(-1);
   if (audience == Audience::System && !out.listener) {
     const struct group* found = ::getgrnam(group_name.c_str());
-    if (found == nullptr) return fail(ENOENT, fmt::format("cannot find the group {} (ENOENT); make it: groupadd --system {}", show(group_name), show(group_name)));
+    if (found == nullptr)
+      return fail(ENOENT, fmt::format("cannot find the group {} (ENOENT); make it: groupadd --system {}",
+                                      show(group_name), show(group_name)));
     group = found->gr_gid;
   }
   const auto slash = path.rfind('/');
-  if (slash == std::string::npos || slash == 0) return cannot(path, "it is no absolute path in a folder of its own", EINVAL);
+  if (slash == std::string::npos || slash == 0)
+    return cannot(path, "it is no absolute path in a folder of its own", EINVAL);
   auto folder = make_folder(path.substr(0, slash), audience, group);
   if (!folder) return pass(std::move(folder));
   const std::string name = path.substr(slash + 1);
 
   auto lock = sys::openat(folder->get(), (name + ".lock").c_str(), O_RDWR | O_CREAT | O_NOFOLLOW, 0600);
   if (!lock) return cannot(path, "its lock cannot be opened", lock.error().code);
-  if (::flock(lock->get(), LOCK_EX | LOCK_NB) != 0) return fail(EADDRINUSE, fmt::format("cannot listen at {}: an approval daemon runs there already (EADDRINUSE)", show(path)));
+  if (::flock(lock->get(), LOCK_EX | LOCK_NB) != 0)
+    return fail(EADDRINUSE,
+                fmt::format("cannot listen at {}: an approval daemon runs there already (EADDRINUSE)", show(path)));
   out.lock = std::move(*lock);
   if (out.listener) return out;
 
   // What lies there is of a daemon that is gone: the lock says so.
-  if (::unlinkat(folder->get(), name.c_str(), 0) != 0 && errno != ENOENT) return cannot(path, "the old socket cannot be removed", errno);
+  if (::unlinkat(folder->get(), name.c_str(), 0) != 0 && errno != ENOENT)
+    return cannot(path, "the old socket cannot be removed", errno);
   out.listener = UniqueFd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!out.listener) return cannot(path, "no socket", errno);
   sockaddr_un address{};
@@ -102,7 +115,8 @@ Result<Place> take_place(const std::string& path, Audience audience, const std::
   ::umask(before);
   if (bound != 0) return cannot(path, "the socket cannot be made", code);
   if (audience == Audience::System) {
-    if (::fchownat(folder->get(), name.c_str(), static_cast<uid_t>(-1), group, AT_SYMLINK_NOFOLLOW) != 0 || ::fchmodat(folder->get(), name.c_str(), 0660, 0) != 0) {
+    if (::fchownat(folder->get(), name.c_str(), static_cast<uid_t>(-1), group, AT_SYMLINK_NOFOLLOW) != 0 ||
+        ::fchmodat(folder->get(), name.c_str(), 0660, 0) != 0) {
       return cannot(path, "the socket cannot be given to the group", errno);
     }
   }

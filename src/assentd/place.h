@@ -1,5 +1,5 @@
-// Place: where the daemon listens, and that it is the only one there. In: a path, or a descriptor from a service manager.
-// Out: a listening socket that only those it is meant for can reach.
+// Place: where the daemon listens, and that it is the only one there. In: a path, or a descriptor from a service
+// manager. Out: a listening socket that only those it is meant for can reach.
 #pragma once
 
 #include <string>
@@ -16,7 +16,7 @@ enum class Audience {
 
 struct Place {
   UniqueFd listener;
-  UniqueFd lock;    // held while the daemon lives
+  UniqueFd lock;     // held while the daemon lives
   std::string path;  // of the socket
 };
 

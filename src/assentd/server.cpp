@@ -47,7 +47,9 @@ void Server::on_listener() {
     const int number = connection->fd.get();
     connections_[number] = connection;
     std::weak_ptr<Connection> weak = connection;
-    if (!loop_.add(number, EPOLLIN, [this, weak](std::uint32_t events) { if (auto held = weak.lock()) on_connection(held, events); })) {
+    if (!loop_.add(number, EPOLLIN, [this, weak](std::uint32_t events) {
+          if (auto held = weak.lock()) on_connection(held, events);
+        })) {
       connections_.erase(number);
       continue;
     }
@@ -60,7 +62,8 @@ void Server::on_listener() {
     }
     connection->peer = std::move(*peer);
     const uid_t uid = connection->peer.person.uid;
-    if (audience_ == Audience::User && uid != ::geteuid() && uid != 0) refuse(connection, "this daemon serves one user");
+    if (audience_ == Audience::User && uid != ::geteuid() && uid != 0)
+      refuse(connection, "this daemon serves one user");
   }
 }
 
@@ -73,7 +76,8 @@ void Server::on_connection(const Ref& connection, std::uint32_t events) {
   if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
   if (n <= 0) return end(connection);
   if (connection->stage == Stage::Leaving) return;
-  if (connection->listing && connection->frames.held() > kMostFrame) return end(connection);  // it says much and does not listen
+  if (connection->listing && connection->frames.held() > kMostFrame)
+    return end(connection);  // it says much and does not listen
   connection->frames.feed({buffer.data(), static_cast<std::size_t>(n)});
   read_messages(connection);
 }
@@ -94,9 +98,12 @@ void Server::on_message(const Ref& connection, Message message) {
     case Stage::Greeting:
       if (auto* hello = std::get_if<message::Hello>(&message)) return greet(connection, std::move(*hello));
       return refuse(connection, "the first message must be a greeting");
-    case Stage::Session: return on_session(connection, std::move(message));
-    case Stage::Operator: return on_operator(connection, message);
-    case Stage::Leaving: return;
+    case Stage::Session:
+      return on_session(connection, std::move(message));
+    case Stage::Operator:
+      return on_operator(connection, message);
+    case Stage::Leaving:
+      return;
   }
 }
 
@@ -123,7 +130,8 @@ void Server::on_session(const Ref& connection, Message message) {
     deliver(state_.ask(connection->session, std::move(ask->question), ask->left, State::Clock::now()));
     return arm();
   }
-  if (const auto* cancel = std::get_if<message::Cancel>(&message)) return state_.cancel(connection->session, cancel->question);
+  if (const auto* cancel = std::get_if<message::Cancel>(&message))
+    return state_.cancel(connection->session, cancel->question);
   refuse(connection, "a session may ask and cancel");
 }
 
@@ -139,18 +147,23 @@ void Server::on_operator(const Ref& connection, const Message& message) {
     // First what was decided, then the word that it was.
     deliver(given.deliveries);
     arm();
-    if (given.missing) send(connection, message::Given{*given.missing});
-    else send(connection, message::Refused{given.missing.error().what});
+    if (given.missing)
+      send(connection, message::Given{*given.missing});
+    else
+      send(connection, message::Refused{given.missing.error().what});
     return;
   }
   refuse(connection, "an operator may list and give answers");
 }
 
-// A part at a time, so that a long list holds up nobody's question. A session that comes or goes meanwhile is in it or not.
+// A part at a time, so that a long list holds up nobody's question. A session that comes or goes meanwhile is in it or
+// not.
 void Server::go_on_listing(const Ref& connection, SessionKey from) {
   constexpr std::size_t kAPart = 100;
   const auto& person = connection->peer.person;
-  const SessionKey next = state_.some_waiting(person, State::Clock::now(), from, kAPart, [&](message::Waiting one) { if (connection->fd) send(connection, one); });
+  const SessionKey next = state_.some_waiting(person, State::Clock::now(), from, kAPart, [&](message::Waiting one) {
+    if (connection->fd) send(connection, one);
+  });
   if (!connection->fd) return;
   if (next != 0) {
     std::weak_ptr<Connection> weak = connection;
@@ -162,7 +175,9 @@ void Server::go_on_listing(const Ref& connection, SessionKey from) {
     });
     return;
   }
-  state_.each_running(person, [&](message::Running one) { if (connection->fd) send(connection, one); });
+  state_.each_running(person, [&](message::Running one) {
+    if (connection->fd) send(connection, one);
+  });
   if (connection->fd) send(connection, message::End{});
   connection->listing = false;
 }
@@ -196,7 +211,8 @@ void Server::send(const Ref& connection, const Message& message) {
 
 void Server::flush(const Ref& connection) {
   while (connection->sent < connection->unsent.size()) {
-    const ssize_t n = ::send(connection->fd.get(), connection->unsent.data() + connection->sent, connection->unsent.size() - connection->sent, MSG_NOSIGNAL);
+    const ssize_t n = ::send(connection->fd.get(), connection->unsent.data() + connection->sent,
+                             connection->unsent.size() - connection->sent, MSG_NOSIGNAL);
     if (n < 0 && errno == EINTR) continue;
     if (n < 0 && errno == EAGAIN) {
       if (!connection->wants_room) (void)loop_.modify(connection->fd.get(), EPOLLIN | EPOLLOUT).has_value();

@@ -16,7 +16,8 @@ namespace assent::assentd {
 class Server {
  public:
   // All outlive the server.
-  Server(EventLoop& loop, State& state, int listener, Audience audience) : loop_(loop), state_(state), listener_(listener), audience_(audience) {}
+  Server(EventLoop& loop, State& state, int listener, Audience audience)
+      : loop_(loop), state_(state), listener_(listener), audience_(audience) {}
   ~Server();
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;

@@ -37,8 +37,10 @@ std::string State::new_name() {
 }
 
 Result<SessionKey> State::open(approve::SessionFacts facts, Person owner) {
-  const auto of_user = std::ranges::count_if(sessions_, [&](const auto& one) { return one.second.owner.uid == owner.uid; });
-  if (static_cast<std::size_t>(of_user) >= limits_.sessions_a_user) return fail(EDQUOT, fmt::format("{} has too many sessions already", owner.user));
+  const auto of_user =
+      std::ranges::count_if(sessions_, [&](const auto& one) { return one.second.owner.uid == owner.uid; });
+  if (static_cast<std::size_t>(of_user) >= limits_.sessions_a_user)
+    return fail(EDQUOT, fmt::format("{} has too many sessions already", owner.user));
   ++revision_;
   Session session;
   session.facts = std::move(facts);
@@ -105,7 +107,8 @@ const approve::Queue::Entry* State::find(const std::string& name, SessionKey& ke
   return nullptr;
 }
 
-State::GivenBack State::give(const approve::message::Give& give, const Person& person, const std::string& from, Clock::time_point now) {
+State::GivenBack State::give(const approve::message::Give& give, const Person& person, const std::string& from,
+                             Clock::time_point now) {
   GivenBack out{fail(ENOENT), expire(now)};
   const auto refused = [&](int code, std::string why) {
     out.missing = fail(code, std::move(why));
@@ -113,7 +116,8 @@ State::GivenBack State::give(const approve::message::Give& give, const Person& p
   };
   SessionKey key = 0;
   const approve::Queue::Entry* entry = find(give.id, key);
-  const std::string gone = used_.contains(give.id) ? "it was answered, was cancelled or ran out of time" : "there is no such question";
+  const std::string gone =
+      used_.contains(give.id) ? "it was answered, was cancelled or ran out of time" : "there is no such question";
   if (entry == nullptr) return refused(ENOENT, gone);
   Session& session = sessions_.at(key);
   const Question& question = entry->shown;
@@ -151,7 +155,8 @@ State::GivenBack State::give(const approve::message::Give& give, const Person& p
     for (const auto& one : answer.votes) answer.scope = std::min(answer.scope, one.scope);
   }
   auto delivered = deliver(key, session.queue.answer(answer, now));
-  out.deliveries.insert(out.deliveries.end(), std::make_move_iterator(delivered.begin()), std::make_move_iterator(delivered.end()));
+  out.deliveries.insert(out.deliveries.end(), std::make_move_iterator(delivered.begin()),
+                        std::make_move_iterator(delivered.end()));
   out.missing = 0;
   return out;
 }
@@ -193,7 +198,8 @@ std::optional<State::Clock::time_point> State::next_deadline() const {
   return deadlines_.empty() ? std::nullopt : std::optional(deadlines_.begin()->first);
 }
 
-void State::each_waiting(const Person& person, Clock::time_point now, const std::function<void(approve::message::Waiting)>& tell) const {
+void State::each_waiting(const Person& person, Clock::time_point now,
+                         const std::function<void(approve::message::Waiting)>& tell) const {
   some_waiting(person, now, 0, static_cast<std::size_t>(-1), tell);
 }
 
@@ -205,7 +211,8 @@ SessionKey State::some_waiting(const Person& person, Clock::time_point now, Sess
     if (told >= most) return key;
     for (const auto& entry : session.queue.entries()) {
       const auto why_not = why_not_allow(entry.shown, session.owner.uid, person);
-      const bool has_voted = std::ranges::any_of(entry.shown.votes, [&](const Vote& vote) { return vote.uid == person.uid; });
+      const bool has_voted =
+          std::ranges::any_of(entry.shown.votes, [&](const Vote& vote) { return vote.uid == person.uid; });
       if (why_not && !has_voted && person.uid != session.owner.uid) continue;
       approve::message::Waiting out;
       out.id = session.names.at(entry.askers.front().id);

@@ -59,13 +59,15 @@ class State {
     Result<std::uint64_t> missing;  // more people that must say yes; or why it was refused
     Deliveries deliveries;
   };
-  GivenBack give(const approve::message::Give& give, const Person& person, const std::string& from, Clock::time_point now);
+  GivenBack give(const approve::message::Give& give, const Person& person, const std::string& from,
+                 Clock::time_point now);
 
   Deliveries expire(Clock::time_point now);
   [[nodiscard]] std::optional<Clock::time_point> next_deadline() const;
 
   // What this person may see: their own sessions, and the questions that they may answer.
-  void each_waiting(const Person& person, Clock::time_point now, const std::function<void(approve::message::Waiting)>& tell) const;
+  void each_waiting(const Person& person, Clock::time_point now,
+                    const std::function<void(approve::message::Waiting)>& tell) const;
   // A part of it: of the sessions from `from` on, until `most` were told. The session to go on with; 0: that was all.
   SessionKey some_waiting(const Person& person, Clock::time_point now, SessionKey from, std::size_t most,
                           const std::function<void(approve::message::Waiting)>& tell) const;
@@ -83,7 +85,7 @@ class State {
 
   std::map<SessionKey, Session> sessions_;
   std::unordered_map<std::string, SessionKey> names_;
-  std::unordered_set<std::string> used_;  // no name comes twice while the daemon lives
+  std::unordered_set<std::string> used_;                          // no name comes twice while the daemon lives
   std::set<std::pair<Clock::time_point, SessionKey>> deadlines_;  // some of them passed already or were for nothing
   std::uint64_t random_;
   Limits limits_;

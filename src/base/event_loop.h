@@ -29,8 +29,8 @@ class EventLoop {
   static Result<EventLoop> create();
 
   Status add(int fd, std::uint32_t events, Handler handler);
-  // The same for the one descriptor whose waker wants us on its own CPU (the seccomp listener under SYNC_WAKE_UP): it is
-  // polled directly, for epoll in between would lose that wish. EPOLLIN only. EBUSY: there is one already.
+  // The same for the one descriptor whose waker wants us on its own CPU (the seccomp listener under SYNC_WAKE_UP): it
+  // is polled directly, for epoll in between would lose that wish. EPOLLIN only. EBUSY: there is one already.
   Status add_direct(int fd, Handler handler);
   Status modify(int fd, std::uint32_t events);
   void remove(int fd);

@@ -11,11 +11,11 @@ namespace assent {
 namespace {
 
 constexpr std::array<std::pair<Operation, std::string_view>, 6> kOperations{{{Operation::Create, "create"},
-                                                                              {Operation::Modify, "modify"},
-                                                                              {Operation::Truncate, "truncate"},
-                                                                              {Operation::Rename, "rename"},
-                                                                              {Operation::Delete, "delete"},
-                                                                              {Operation::Metadata, "metadata"}}};
+                                                                             {Operation::Modify, "modify"},
+                                                                             {Operation::Truncate, "truncate"},
+                                                                             {Operation::Rename, "rename"},
+                                                                             {Operation::Delete, "delete"},
+                                                                             {Operation::Metadata, "metadata"}}};
 constexpr std::array<std::pair<Scope, std::string_view>, 3> kScopes{
     {{Scope::Once, "once"}, {Scope::Command, "command"}, {Scope::Session, "session"}}};
 
@@ -43,11 +43,28 @@ std::optional<Operation> operation_from_name(std::string_view word) { return key
 std::string_view name(Scope scope) { return word_of(kScopes, scope); }
 std::optional<Scope> scope_from_name(std::string_view word) { return key_of<Scope>(kScopes, word); }
 
+std::string_view name(Recovery recovery) {
+  switch (recovery) {
+    case Recovery::Vault:
+      return "vault";
+    case Recovery::Git:
+      return "git";
+    case Recovery::None:
+      return "none";
+    case Recovery::NoLoss:
+      return "no loss";
+  }
+  return "none";
+}
+
 std::string_view name(Verdict verdict) {
   switch (verdict) {
-    case Verdict::Allow: return "allow";
-    case Verdict::Ask: return "ask";
-    case Verdict::Deny: return "deny";
+    case Verdict::Allow:
+      return "allow";
+    case Verdict::Ask:
+      return "ask";
+    case Verdict::Deny:
+      return "deny";
   }
   return "deny";
 }

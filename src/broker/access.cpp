@@ -15,7 +15,8 @@ Outcome Broker::check_access(const CheckAccess& check, const Target& target) con
   const Pinned pinned = pin(target);
   if (pinned.error != 0) return failed(pinned.error == ESTALE ? ENOENT : pinned.error);
   // Our user and group are the agent's, and neither of us has a capability, so the answer is the agent's.
-  if (::syscall(SYS_faccessat2, pinned.fd, "", check.mode, (check.flags & AT_EACCESS) | AT_EMPTY_PATH) != 0) return failed(errno);
+  if (::syscall(SYS_faccessat2, pinned.fd, "", check.mode, (check.flags & AT_EACCESS) | AT_EMPTY_PATH) != 0)
+    return failed(errno);
   return done();
 }
 

@@ -29,9 +29,12 @@ int give(std::string_view verb, approve::DaemonLink& daemon, const message::Give
   const auto* given = std::get_if<message::Given>(&*reply);
   if (given == nullptr) return complain(verb, "the approval daemon said what nobody understands", kFailed);
   if (given->missing > 0) {
-    fmt::print("your yes is noted; {} more {} say yes\n", given->missing, given->missing == 1 ? "person must" : "people must");
+    fmt::print("your yes is noted; {} more {} say yes\n", given->missing,
+               given->missing == 1 ? "person must" : "people must");
   } else {
-    fmt::print("{}\n", give.consent == Consent::Yes ? "allowed" : give.consent == Consent::Stop ? "denied, and the agent is stopped" : "denied");
+    fmt::print("{}\n", give.consent == Consent::Yes    ? "allowed"
+                       : give.consent == Consent::Stop ? "denied, and the agent is stopped"
+                                                       : "denied");
   }
   return kOk;
 }
@@ -54,7 +57,8 @@ int approve_main(Arguments arguments) {
   const auto parsed = parse_words(arguments, options, 1);
   if (!parsed) return complain("approve", parsed.error().what, kUsage);
   if (parsed->given.count("help") != 0) {
-    return help("assent approve ID [--scope once|command|session] [--confirm TEXT]", "Allows what the question asks ('assent pending' lists them).", options);
+    return help("assent approve ID [--scope once|command|session] [--confirm TEXT]",
+                "Allows what the question asks ('assent pending' lists them).", options);
   }
   if (parsed->words.size() != 1) return complain("approve", "name one question; 'assent pending' lists them", kUsage);
   message::Give answer;
@@ -66,7 +70,9 @@ int approve_main(Arguments arguments) {
   auto daemon = call_daemon("approve");
   if (!daemon) return complain("approve", daemon.error().what, kFailed);
   auto waiting = find_waiting(*daemon, answer.id);
-  if (!waiting) return complain("approve", fmt::format("{}: {}", show(answer.id), waiting.error().what), waiting.error().code == ENOENT ? kNegative : kFailed);
+  if (!waiting)
+    return complain("approve", fmt::format("{}: {}", show(answer.id), waiting.error().what),
+                    waiting.error().code == ENOENT ? kNegative : kFailed);
   if (parsed->given.count("confirm") != 0) {
     answer.confirm = parsed->given["confirm"].as<std::string>();
   } else if (!waiting->question.confirm.empty() && ::isatty(STDIN_FILENO) == 1) {
@@ -87,7 +93,8 @@ int deny_main(Arguments arguments) {
   const auto parsed = parse_words(arguments, options, 1);
   if (!parsed) return complain("deny", parsed.error().what, kUsage);
   if (parsed->given.count("help") != 0) {
-    return help("assent deny ID [--reason TEXT] [--stop]", "Refuses what the question asks ('assent pending' lists them).", options);
+    return help("assent deny ID [--reason TEXT] [--stop]",
+                "Refuses what the question asks ('assent pending' lists them).", options);
   }
   if (parsed->words.size() != 1) return complain("deny", "name one question; 'assent pending' lists them", kUsage);
   message::Give answer;

@@ -9,7 +9,8 @@ namespace assent::cli {
 
 namespace {
 
-constexpr const char* kBash = R"sh(# bash completion for assent: source this file, or install it as /usr/share/bash-completion/completions/assent
+constexpr const char* kBash =
+    R"sh(# bash completion for assent: source this file, or install it as /usr/share/bash-completion/completions/assent
 _assent() {
   local word=${COMP_WORDS[COMP_CWORD]} verb=${COMP_WORDS[1]} i
   COMPREPLY=()
@@ -78,7 +79,8 @@ int completion_main(Arguments arguments) {
   if (shell == "bash") return fmt::print("{}", kBash), kOk;
   if (shell == "zsh") return fmt::print("{}", kZsh), kOk;
   if (shell == "fish") return fmt::print("{}", kFish), kOk;
-  if (shell == "--help" || shell == "-h") return fmt::print("usage: assent completion bash|zsh|fish\n\nPrints the completion of a shell.\n"), kOk;
+  if (shell == "--help" || shell == "-h")
+    return fmt::print("usage: assent completion bash|zsh|fish\n\nPrints the completion of a shell.\n"), kOk;
   fmt::print(stderr, "assent: cannot print completion for '{}': not one of bash, zsh, fish\n", show(shell));
   return kUsage;
 }

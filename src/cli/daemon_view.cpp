@@ -16,10 +16,14 @@ namespace message = approve::message;
 
 std::string_view words_of(Recovery recovery) {
   switch (recovery) {
-    case Recovery::Vault: return "can be undone: a copy is kept in the vault";
-    case Recovery::Git: return "git holds the same content";
-    case Recovery::None: return "cannot be undone";
-    case Recovery::NoLoss: return "nothing that is there now is lost";
+    case Recovery::Vault:
+      return "can be undone: a copy is kept in the vault";
+    case Recovery::Git:
+      return "git holds the same content";
+    case Recovery::None:
+      return "cannot be undone";
+    case Recovery::NoLoss:
+      return "nothing that is there now is lost";
   }
   return "cannot be undone";
 }
@@ -41,12 +45,14 @@ Result<approve::DaemonLink> call_daemon(std::string_view verb) {
 
 Result<message::Waiting> find_waiting(approve::DaemonLink& daemon, const std::string& id) {
   if (auto status = daemon.send(message::List{}); !status) return pass(std::move(status));
-  Result<message::Waiting> found = fail(ENOENT, "it was answered, ran out of time, or never was; 'assent pending' lists what waits");
+  Result<message::Waiting> found =
+      fail(ENOENT, "it was answered, ran out of time, or never was; 'assent pending' lists what waits");
   for (;;) {
     auto next = daemon.receive();
     if (!next) return pass(std::move(next));
     if (std::holds_alternative<message::End>(*next)) return found;
-    if (auto* waiting = std::get_if<message::Waiting>(&*next); waiting != nullptr && waiting->id == id) found = std::move(*waiting);
+    if (auto* waiting = std::get_if<message::Waiting>(&*next); waiting != nullptr && waiting->id == id)
+      found = std::move(*waiting);
   }
 }
 

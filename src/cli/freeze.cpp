@@ -40,7 +40,8 @@ Result<std::string> list_folder(bool system) {
 int print_freezes(std::string_view verb, const std::string& folder, std::string_view whose) {
   const auto freezes = session::read_freezes(folder);
   if (!freezes) return complain(verb, freezes.error().what, kFailed);
-  for (const auto& one : *freezes) fmt::print("{}  since {} by {}{}\n", show(one.folder), show(one.since), show(one.by), whose);
+  for (const auto& one : *freezes)
+    fmt::print("{}  since {} by {}{}\n", show(one.folder), show(one.since), show(one.by), whose);
   return kOk;
 }
 
@@ -59,7 +60,8 @@ int change(Change change, Arguments arguments) {
     std::ostringstream text;
     text << options;
     fmt::print("usage: assent {} [--system] [DIR]\n\n{}\n\n{}", verb,
-               change == Change::Freeze ? "From now on every gated act under DIR (the project) is denied, in running sessions too, whatever a profile\n"
+               change == Change::Freeze ? "From now on every gated act under DIR (the project) is denied, in running "
+                                          "sessions too, whatever a profile\n"
                                           "says and whoever assents, until 'assent thaw'."
                                         : "Ends the freeze of DIR (the project).",
                text.str());
@@ -73,7 +75,8 @@ int change(Change change, Arguments arguments) {
     return system ? own : std::max(own, print_freezes(verb, session::kSystemFolder, " (system)"));
   }
   std::string target;
-  if (!parsed->words.empty() && change == Change::Thaw && parsed->words.front().starts_with('/') && !session::canonical(parsed->words.front())) {
+  if (!parsed->words.empty() && change == Change::Thaw && parsed->words.front().starts_with('/') &&
+      !session::canonical(parsed->words.front())) {
     target = parsed->words.front();  // gone meanwhile
   } else {
     auto found = parsed->words.empty() ? find_project(std::nullopt) : session::canonical(parsed->words.front());
@@ -83,7 +86,9 @@ int change(Change change, Arguments arguments) {
   if (change == Change::Thaw) {
     auto done = session::remove_freeze(*folder, target);
     if (!done) return complain(verb, done.error().what, kFailed);
-    if (!*done) return complain(verb, fmt::format("{}: it is not frozen; 'assent freeze --list' says what is", show(target)), kNegative);
+    if (!*done)
+      return complain(verb, fmt::format("{}: it is not frozen; 'assent freeze --list' says what is", show(target)),
+                      kNegative);
     fmt::print("{} is thawed\n", show(target));
     // The other list may hold it still.
     const auto other = session::read_freezes(system ? list_folder(false).value_or("") : session::kSystemFolder);

@@ -32,14 +32,17 @@ void print_json(const message::Waiting& waiting) {
     out["cwd"] = show(q.process->cwd);
   }
   if (q.radius) {
-    out["radius"] = {{"files", q.radius->files}, {"bytes", q.radius->bytes}, {"not_in_git", q.radius->not_in_git},
-                     {"outside_project", q.radius->outside_project}, {"complete", q.radius->complete}, {"root", show(q.radius->root)}};
+    out["radius"] = {{"files", q.radius->files},           {"bytes", q.radius->bytes},
+                     {"not_in_git", q.radius->not_in_git}, {"outside_project", q.radius->outside_project},
+                     {"complete", q.radius->complete},     {"root", show(q.radius->root)}};
   }
   out["rule"] = show(to_string(q.decision.rule));
   out["reason"] = show(q.decision.reason);
   out["quorum"] = q.decision.quorum;
   out["votes"] = nlohmann::ordered_json::array();
-  for (const auto& vote : q.votes) out["votes"].push_back({{"who", show(vote.who)}, {"uid", vote.uid}, {"from", show(vote.from)}, {"took_ms", vote.took.count()}});
+  for (const auto& vote : q.votes)
+    out["votes"].push_back(
+        {{"who", show(vote.who)}, {"uid", vote.uid}, {"from", show(vote.from)}, {"took_ms", vote.took.count()}});
   if (!q.confirm.empty()) out["confirm"] = show(q.confirm);
   out["left_ms"] = waiting.left.count();
   out["calls"] = waiting.merged;
@@ -58,7 +61,10 @@ int pending_main(Arguments arguments) {
   if (parsed->given.count("help") != 0) {
     std::ostringstream text;
     text << options;
-    fmt::print("usage: assent pending [--json]\n\nLists the questions that wait. 'assent approve ID' and 'assent deny ID' answer them.\n\n{}", text.str());
+    fmt::print(
+        "usage: assent pending [--json]\n\nLists the questions that wait. 'assent approve ID' and 'assent deny ID' "
+        "answer them.\n\n{}",
+        text.str());
     return kOk;
   }
   auto daemon = call_daemon("pending");
@@ -73,8 +79,10 @@ int pending_main(Arguments arguments) {
     const auto* waiting = std::get_if<message::Waiting>(&*next);
     if (waiting == nullptr) continue;
     ++count;
-    if (json) print_json(*waiting);
-    else fmt::print("{}{}\n{}", count > 1 ? "\n" : "", show(waiting->id), describe(*waiting));
+    if (json)
+      print_json(*waiting);
+    else
+      fmt::print("{}{}\n{}", count > 1 ? "\n" : "", show(waiting->id), describe(*waiting));
   }
   if (count == 0 && !json) fmt::print("nothing waits\n");
   return kOk;

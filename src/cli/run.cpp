@@ -8,6 +8,7 @@
 #include "base/duration.h"
 #include "base/show.h"
 #include "cli/exit_status.h"
+#include "cli/leading_options.h"
 #include "cli/verbs.h"
 #include "session/session.h"
 
@@ -24,10 +25,12 @@ po::options_description described() {
   auto add = all.add_options();
   const auto words = [] { return po::value<std::vector<std::string>>()->composing(); };
   add("profile,p", words()->value_name("NAME|FILE"), "profile to use (repeatable; later ones add rules in front)");
-  add("project,C", po::value<std::string>()->value_name("DIR"), "the project (default: the git top level, else the working directory)");
+  add("project,C", po::value<std::string>()->value_name("DIR"),
+      "the project (default: the git top level, else the working directory)");
   add("mode,m", po::value<std::string>()->value_name("MODE"), "live or freeze");
   add("headless", "nobody will answer: every question is a denial, at once");
-  add("ask", po::value<std::string>()->value_name("WHERE"), "where questions go: tty, daemon or none (default: a daemon if one runs, else this terminal, else none)");
+  add("ask", po::value<std::string>()->value_name("WHERE"),
+      "where questions go: tty, daemon or none (default: a daemon if one runs, else this terminal, else none)");
   add("timeout", po::value<std::string>()->value_name("DURATION"), "an unanswered question is a denial after this");
   add("fail-on-denial", "exit 77 where the agent exited 0 but something was denied");
   add("env", words()->value_name("NAME[=VALUE]"), "pass or set one more variable");
@@ -42,47 +45,31 @@ po::options_description described() {
   return all;
 }
 
-// Options end at "--" or at the first word that is neither an option nor an option's value: the rest is the command.
-std::size_t command_start(Arguments arguments, const po::options_description& options, bool& separator) {
-  std::size_t i = 0;
-  while (i < arguments.size()) {
-    const std::string& word = arguments[i];
-    separator = word == "--";
-    if (separator || word.size() < 2 || word[0] != '-') return i;
-    const bool is_long = word[1] == '-';
-    const bool has_value = is_long ? word.find('=') != std::string::npos : word.size() > 2;
-    const std::string name = is_long ? word.substr(2) : word.substr(0, 2);
-    const auto* option = is_long ? options.find_nothrow(name.substr(0, name.find('=')), true) : options.find_nothrow(name, false);
-    ++i;
-    if (option != nullptr && option->semantic()->max_tokens() > 0 && !has_value) ++i;
-  }
-  return std::min(i, arguments.size());
-}
-
-std::vector<std::string> list(const po::variables_map& given, const char* name) {
-  return given.count(name) != 0 ? given[name].as<std::vector<std::string>>() : std::vector<std::string>{};
-}
-
 Result<RunOptions> options_from(const po::variables_map& given) {
   RunOptions out;
-  out.profiles = list(given, "profile");
-  out.environment = list(given, "env");
-  out.allow_hosts = list(given, "allow-host");
-  out.write = list(given, "write");
-  out.read = list(given, "read");
-  out.hide = list(given, "hide");
+  out.profiles = values_of(given, "profile");
+  out.environment = values_of(given, "env");
+  out.allow_hosts = values_of(given, "allow-host");
+  out.write = values_of(given, "write");
+  out.read = values_of(given, "read");
+  out.hide = values_of(given, "hide");
   if (given.count("project") != 0) out.project = given["project"].as<std::string>();
   if (given.count("mode") != 0) {
     out.mode = given["mode"].as<std::string>();
-    if (*out.mode != "live" && *out.mode != "freeze") return fail(EINVAL, fmt::format("mode '{}' is not one of live, freeze", show(*out.mode)));
+    if (*out.mode != "live" && *out.mode != "freeze")
+      return fail(EINVAL, fmt::format("mode '{}' is not one of live, freeze", show(*out.mode)));
   }
   if (given.count("session-name") != 0) out.session_name = given["session-name"].as<std::string>();
   if (given.count("ask") != 0) {
     const auto where = given["ask"].as<std::string>();
-    if (where == "tty") out.ask = AskOn::Terminal;
-    else if (where == "daemon") out.ask = AskOn::Daemon;
-    else if (where == "none") out.ask = AskOn::Nobody;
-    else return fail(EINVAL, fmt::format("--ask '{}' is not one of tty, daemon, none", show(where)));
+    if (where == "tty")
+      out.ask = AskOn::Terminal;
+    else if (where == "daemon")
+      out.ask = AskOn::Daemon;
+    else if (where == "none")
+      out.ask = AskOn::Nobody;
+    else
+      return fail(EINVAL, fmt::format("--ask '{}' is not one of tty, daemon, none", show(where)));
   }
   if (given.count("headless") != 0) out.ask = AskOn::Nobody;
   if (given.count("timeout") != 0) {
@@ -105,26 +92,23 @@ int usage_error(const std::string& why) {
 
 int run_main(Arguments arguments) {
   const auto described_options = described();
-  bool separator = false;
-  const std::size_t start = command_start(arguments, described_options, separator);
-  po::variables_map given;
-  try {
-    const std::vector<std::string> front(arguments.begin(), arguments.begin() + static_cast<std::ptrdiff_t>(start));
-    po::store(po::command_line_parser(front).options(described_options).run(), given);
-    po::notify(given);
-  } catch (const po::error& problem) {
-    return usage_error(show(problem.what()));
-  }
+  auto leading = parse_leading(arguments, described_options);
+  if (!leading) return usage_error(leading.error().what);
+  const auto& given = leading->given;
   if (given.count("help") != 0) {
     std::ostringstream text;
     text << described_options;
-    fmt::print("usage: assent run [options] [--] COMMAND [ARG...]\n\nLaunches COMMAND inside the sandbox. Nothing that it did not make itself is\n"
-               "destroyed without a human's assent.\n\n{}", text.str());
+    fmt::print(
+        "usage: assent run [options] [--] COMMAND [ARG...]\n\nLaunches COMMAND inside the sandbox. Nothing that it did "
+        "not make itself is\n"
+        "destroyed without a human's assent.\n\n{}",
+        text.str());
     return kOk;
   }
   auto options = options_from(given);
   if (!options) return usage_error(options.error().what);
-  for (std::size_t i = start + (separator ? 1 : 0); i < arguments.size(); ++i) options->command.push_back(arguments[i]);
+  options->command = std::move(leading->rest);
+  options->given.assign(arguments.begin(), arguments.end());
   if (options->command.empty()) return usage_error("no command given");
 
   auto status = session::run(*options);

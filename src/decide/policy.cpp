@@ -108,7 +108,8 @@ bool Policy::names_host_loopback(const NetSubject& subject) const {
     for (const NetMatcher& rule : layer.rules.net) {
       if (rule.ruling.decision.verdict == Verdict::Deny) continue;
       for (const HostPattern& host : rule.hosts) {
-        if (host.is_loopback() && host.matches(subject)) return compiled_->net(subject).decision.verdict != Verdict::Deny;
+        if (host.is_loopback() && host.matches(subject))
+          return compiled_->net(subject).decision.verdict != Verdict::Deny;
       }
     }
   }

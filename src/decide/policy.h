@@ -66,8 +66,8 @@ class Policy {
   // What is said of connects to a host of this name (lower case) at whatever port it says the most of: whether the name
   // may be looked up at all.
   [[nodiscard]] Judgement judge_name(const std::string& name) const;
-  // Loopback inside is the agent's own, but where a rule that is not a denial names an address of loopback and the port:
-  // then it is the host's.
+  // Loopback inside is the agent's own, but where a rule that is not a denial names an address of loopback and the
+  // port: then it is the host's.
   [[nodiscard]] bool names_host_loopback(const NetSubject& subject) const;
   // The same as a value of its own.
   [[nodiscard]] Decision decide(const Request& request) const;

@@ -225,10 +225,11 @@ class Reader {
     if (from.has("paths") && rule.paths.empty() && readable)
       from.problem(from.at_key("paths"), "paths is empty, so the rule can never match");
     const bool may_exist = (rule.operations & ~bit(Operation::Create)) != 0;
-    if (rule.operations != 0 && !may_exist && ((rule.when & ~bit(Fact::OwnFolder) & ~bit(Fact::ByGit)) != 0 || rule.larger != 0)) {
-      from.problem(
-          from.at_key(rule.when != 0 ? "when" : "larger"),
-          "the rule can never match: what is being created does not exist yet, so only own_folder and by_git can hold of it");
+    if (rule.operations != 0 && !may_exist &&
+        ((rule.when & ~bit(Fact::OwnFolder) & ~bit(Fact::ByGit)) != 0 || rule.larger != 0)) {
+      from.problem(from.at_key(rule.when != 0 ? "when" : "larger"),
+                   "the rule can never match: what is being created does not exist yet, so only own_folder and by_git "
+                   "can hold of it");
     }
     if (rule.operations != 0 && (rule.when & bit(Fact::Replaced)) != 0 &&
         (rule.operations & bit(Operation::Delete)) == 0) {

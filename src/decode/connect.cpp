@@ -12,10 +12,12 @@ namespace {
 Result<std::string> address_of(const Arguments& in) {
   if (in.s32(0) < 0) return fail(EBADF, "the descriptor's number is negative");
   const int size = in.s32(2);
-  if (size < 0 || static_cast<std::size_t>(size) > sizeof(sockaddr_storage)) return fail(EINVAL, "the address has a bad length");
+  if (size < 0 || static_cast<std::size_t>(size) > sizeof(sockaddr_storage))
+    return fail(EINVAL, "the address has a bad length");
   std::string out(static_cast<std::size_t>(size), '\0');
   if (size != 0) {
-    if (auto copied = in.memory().read(in.raw(1), std::as_writable_bytes(std::span(out))); !copied) return pass(std::move(copied));
+    if (auto copied = in.memory().read(in.raw(1), std::as_writable_bytes(std::span(out))); !copied)
+      return pass(std::move(copied));
   }
   return out;
 }

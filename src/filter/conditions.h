@@ -130,7 +130,7 @@ inline constexpr std::array<Rule, 1> kSendmsg{
 // packets elsewhere (another device, a source route, another protocol below it), nor speak to others through it.
 inline constexpr std::uint32_t kSoBindToIfIndex = 62;
 inline constexpr std::uint32_t kTcpFastopenConnect = 30;
-inline constexpr std::uint32_t kTcpUlp = 31;     // "smc" would leave TCP; which one it is stands in memory
+inline constexpr std::uint32_t kTcpUlp = 31;  // "smc" would leave TCP; which one it is stands in memory
 inline constexpr std::uint32_t kTcpRepair = 19;
 inline constexpr std::uint32_t kIpUnicastIf = 50;
 inline constexpr std::uint32_t kIpv6UnicastIf = 76;
@@ -156,7 +156,8 @@ inline constexpr std::array kSetsockopt{
     option(IPPROTO_IPV6, IPV6_RTHDRDSTOPTS, EPERM),
     option(IPPROTO_IPV6, kIpv6Options2292, EPERM),
     option(IPPROTO_IPV6, kIpv6RoutingHeader2292, EPERM),
-    // These work on TCP sockets too, and would call out to the machine's networks. What a network without multicast says.
+    // These work on TCP sockets too, and would call out to the machine's networks. What a network without multicast
+    // says.
     option(IPPROTO_IP, IP_ADD_SOURCE_MEMBERSHIP, ENODEV),
     option(IPPROTO_IP, MCAST_JOIN_GROUP, ENODEV),
     option(IPPROTO_IP, MCAST_JOIN_SOURCE_GROUP, ENODEV),

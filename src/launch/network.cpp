@@ -1,6 +1,6 @@
-// The network inside: loopback; an address that is not of it, because glibc looks up no names (AI_ADDRCONFIG) where there
-// is none; and the two sockets on which the supervisor will answer name lookups. They are made here, where port 53 may
-// be bound, and handed over with the listener.
+// The network inside: loopback; an address that is not of it, because glibc looks up no names (AI_ADDRCONFIG) where
+// there is none; and the two sockets on which the supervisor will answer name lookups. They are made here, where port
+// 53 may be bound, and handed over with the listener.
 #include <arpa/inet.h>
 #include <net/if.h>
 #include <netinet/in.h>
@@ -81,8 +81,9 @@ int name_socket(int type) {
 bool raise_network(Inside& in) {
   const int fd = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   if (fd < 0) return failed(in.stage, At::Loopback, errno, "");
-  const bool ok = raise_loopback(fd) && set(fd, SIOCSIFADDR, "lo:0", kOwnAddress) && set(fd, SIOCSIFNETMASK, "lo:0", 0xffffffff) &&
-                  (in.name_sockets[0] = name_socket(SOCK_DGRAM)) >= 0 && (in.name_sockets[1] = name_socket(SOCK_STREAM)) >= 0;
+  const bool ok = raise_loopback(fd) && set(fd, SIOCSIFADDR, "lo:0", kOwnAddress) &&
+                  set(fd, SIOCSIFNETMASK, "lo:0", 0xffffffff) && (in.name_sockets[0] = name_socket(SOCK_DGRAM)) >= 0 &&
+                  (in.name_sockets[1] = name_socket(SOCK_STREAM)) >= 0;
   const int code = errno;
   ::close(fd);
   if (!ok) return failed(in.stage, At::Loopback, code, "");

@@ -75,14 +75,16 @@ std::optional<Outside> read_inet(std::string_view address, int domain) {
 }
 
 bool leads_outside(const Outside& to) {
-  if (to.address.ss_family == AF_INET) return leads_outside(reinterpret_cast<const sockaddr_in&>(to.address).sin_addr.s_addr);
+  if (to.address.ss_family == AF_INET)
+    return leads_outside(reinterpret_cast<const sockaddr_in&>(to.address).sin_addr.s_addr);
   const in6_addr& a = reinterpret_cast<const sockaddr_in6&>(to.address).sin6_addr;
   if (IN6_IS_ADDR_V4MAPPED(&a)) {
     in_addr_t v4 = 0;
     std::memcpy(&v4, a.s6_addr + 12, sizeof v4);
     return leads_outside(v4);
   }
-  return !IN6_IS_ADDR_UNSPECIFIED(&a) && !IN6_IS_ADDR_LOOPBACK(&a) && !IN6_IS_ADDR_MULTICAST(&a) && !IN6_IS_ADDR_LINKLOCAL(&a);
+  return !IN6_IS_ADDR_UNSPECIFIED(&a) && !IN6_IS_ADDR_LOOPBACK(&a) && !IN6_IS_ADDR_MULTICAST(&a) &&
+         !IN6_IS_ADDR_LINKLOCAL(&a);
 }
 
 }  // namespace
@@ -102,8 +104,10 @@ std::optional<Outside> with_address(const Outside& like, const std::string& addr
   if (::inet_pton(AF_INET, address.c_str(), &v4) != 1 || !leads_outside(v4.s_addr)) return std::nullopt;
   Outside out = like;
   // In IPv6 clothes the same four bytes stand at the end.
-  if (like.address.ss_family == AF_INET) reinterpret_cast<sockaddr_in&>(out.address).sin_addr = v4;
-  else std::memcpy(reinterpret_cast<sockaddr_in6&>(out.address).sin6_addr.s6_addr + 12, &v4, sizeof v4);
+  if (like.address.ss_family == AF_INET)
+    reinterpret_cast<sockaddr_in&>(out.address).sin_addr = v4;
+  else
+    std::memcpy(reinterpret_cast<sockaddr_in6&>(out.address).sin6_addr.s6_addr + 12, &v4, sizeof v4);
   out.text = address;
   return out;
 }
@@ -112,7 +116,8 @@ bool disconnects(std::string_view address) { return family_of(address) == AF_UNS
 
 std::optional<std::string> unix_path(std::string_view address) {
   constexpr std::size_t kName = offsetof(sockaddr_un, sun_path);
-  if (address.size() <= kName || address.size() > sizeof(sockaddr_un) || family_of(address) != AF_UNIX) return std::nullopt;
+  if (address.size() <= kName || address.size() > sizeof(sockaddr_un) || family_of(address) != AF_UNIX)
+    return std::nullopt;
   const std::string_view name = address.substr(kName);
   if (name.front() == '\0') return std::nullopt;
   return std::string(name.substr(0, name.find('\0')));

@@ -16,12 +16,12 @@ namespace assent::net {
 struct Outside {
   sockaddr_storage address{};  // as to be given to the kernel, of the socket's family; scope and flow label cleared
   socklen_t length = 0;
-  std::string text;            // IPv4 or IPv6; IPv4 in IPv6 clothes as IPv4
+  std::string text;  // IPv4 or IPv6; IPv4 in IPv6 clothes as IPv4
   std::uint16_t port = 0;
 };
 
-// `domain`: AF_INET or AF_INET6, of the socket. None: loopback, the unspecified address, AF_UNSPEC, multicast, broadcast,
-// link-local IPv6, another family than the socket's, too few bytes.
+// `domain`: AF_INET or AF_INET6, of the socket. None: loopback, the unspecified address, AF_UNSPEC, multicast,
+// broadcast, link-local IPv6, another family than the socket's, too few bytes.
 std::optional<Outside> outside(std::string_view address, int domain);
 
 // The same for loopback, for where a rule names a service of the host's.

@@ -46,7 +46,9 @@ Result<std::uint64_t> netns_cookie() {
   const UniqueFd any(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (!any) return sys::last_error("socket");
   std::uint64_t cookie = 0;
-  if (!get(any.get(), SOL_SOCKET, abi::kSoNetnsCookie, cookie)) return fail(EPERM, "cannot tell network namespaces apart: the kernel lacks SO_NETNS_COOKIE (EPERM); Linux 5.14 has it");
+  if (!get(any.get(), SOL_SOCKET, abi::kSoNetnsCookie, cookie))
+    return fail(EPERM,
+                "cannot tell network namespaces apart: the kernel lacks SO_NETNS_COOKIE (EPERM); Linux 5.14 has it");
   return cookie;
 }
 

@@ -16,8 +16,8 @@ enum class Home {
 
 struct AgentSocket {
   UniqueFd fd;
-  int domain = 0;    // AF_*
-  int type = 0;      // SOCK_STREAM …
+  int domain = 0;  // AF_*
+  int type = 0;    // SOCK_STREAM …
   int protocol = 0;
   bool non_blocking = false;
   Home home = Home::Sandbox;

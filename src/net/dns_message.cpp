@@ -16,10 +16,14 @@ constexpr std::size_t kMostRoom = 1232;
 
 ldns_pkt_rcode rcode_of(DnsQuery::Code code) {
   switch (code) {
-    case DnsQuery::Code::Fine: return LDNS_RCODE_NOERROR;
-    case DnsQuery::Code::NoSuchName: return LDNS_RCODE_NXDOMAIN;
-    case DnsQuery::Code::Failure: return LDNS_RCODE_SERVFAIL;
-    case DnsQuery::Code::NotImplemented: return LDNS_RCODE_NOTIMPL;
+    case DnsQuery::Code::Fine:
+      return LDNS_RCODE_NOERROR;
+    case DnsQuery::Code::NoSuchName:
+      return LDNS_RCODE_NXDOMAIN;
+    case DnsQuery::Code::Failure:
+      return LDNS_RCODE_SERVFAIL;
+    case DnsQuery::Code::NotImplemented:
+      return LDNS_RCODE_NOTIMPL;
   }
   return LDNS_RCODE_SERVFAIL;
 }
@@ -40,7 +44,8 @@ void push_answer(ldns_pkt* out, const ldns_rr* question, const Found& found) {
 // Without one, a resolver does not remember a no.
 void push_authority(ldns_pkt* out) {
   ldns_rr* record = nullptr;
-  if (ldns_rr_new_frm_str(&record, ". 20 IN SOA assent. assent. 1 60 60 60 20", 20, nullptr, nullptr) == LDNS_STATUS_OK) {
+  if (ldns_rr_new_frm_str(&record, ". 20 IN SOA assent. assent. 1 60 60 60 20", 20, nullptr, nullptr) ==
+      LDNS_STATUS_OK) {
     ldns_pkt_push_rr(out, LDNS_SECTION_AUTHORITY, record);
   }
 }
@@ -62,7 +67,8 @@ std::optional<DnsQuery> DnsQuery::read(std::span<const std::uint8_t> bytes) {
   if (ldns_wire2pkt(&raw, bytes.data(), bytes.size()) != LDNS_STATUS_OK) return std::nullopt;
   DnsQuery out(raw);
   const ldns_rr_list* questions = ldns_pkt_question(raw);
-  if (ldns_pkt_qr(raw) || ldns_pkt_get_opcode(raw) != LDNS_PACKET_QUERY || ldns_rr_list_rr_count(questions) != 1) return std::nullopt;
+  if (ldns_pkt_qr(raw) || ldns_pkt_get_opcode(raw) != LDNS_PACKET_QUERY || ldns_rr_list_rr_count(questions) != 1)
+    return std::nullopt;
   const ldns_rr* question = ldns_rr_list_rr(questions, 0);
   char* name = ldns_rdf2str(ldns_rr_owner(question));
   if (name == nullptr) return std::nullopt;
@@ -80,7 +86,8 @@ std::size_t DnsQuery::room() const {
   return std::clamp<std::size_t>(ldns_pkt_edns_udp_size(packet_.get()), kPlainRoom, kMostRoom);
 }
 
-std::vector<std::uint8_t> DnsQuery::answer(Code code, const std::vector<Found>& found, const std::string& reason, std::size_t room) const {
+std::vector<std::uint8_t> DnsQuery::answer(Code code, const std::vector<Found>& found, const std::string& reason,
+                                           std::size_t room) const {
   const ldns_rr* question = ldns_rr_list_rr(ldns_pkt_question(packet_.get()), 0);
   const auto build = [&](bool cut) {
     Packet out(ldns_pkt_new(), ldns_pkt_free);

@@ -33,7 +33,8 @@ class DnsQuery {
   enum class Code { Fine, NoSuchName, Failure, NotImplemented };
   // `reason`: why there is none, told in an extended error (RFC 8914) to clients that know EDNS. Cut (TC) where it has
   // more than `room` bytes.
-  [[nodiscard]] std::vector<std::uint8_t> answer(Code code, const std::vector<Found>& found, const std::string& reason, std::size_t room) const;
+  [[nodiscard]] std::vector<std::uint8_t> answer(Code code, const std::vector<Found>& found, const std::string& reason,
+                                                 std::size_t room) const;
 
  private:
   struct Free {

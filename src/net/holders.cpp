@@ -24,7 +24,8 @@ namespace {
 constexpr std::string_view kEpoll = "anon_inode:[eventpoll]";
 
 // "tfd:        5 events:       19 data:               5  pos:0 ino:6a7e sdev:8"
-void read_registrations(std::string_view info, int epoll, const Holders& found, std::uint64_t inode, std::vector<Registration>& out) {
+void read_registrations(std::string_view info, int epoll, const Holders& found, std::uint64_t inode,
+                        std::vector<Registration>& out) {
   while (!info.empty()) {
     const std::string line(info.substr(0, info.find('\n')));
     info.remove_prefix(std::min(info.size(), line.size() + 1));
@@ -32,7 +33,9 @@ void read_registrations(std::string_view info, int epoll, const Holders& found, 
     one.epoll = epoll;
     unsigned long long data = 0;
     unsigned long long ino = 0;
-    if (std::sscanf(line.c_str(), "tfd: %d events: %x data: %llx pos:%*d ino:%llx", &one.number, &one.events, &data, &ino) != 4) continue;
+    if (std::sscanf(line.c_str(), "tfd: %d events: %x data: %llx pos:%*d ino:%llx", &one.number, &one.events, &data,
+                    &ino) != 4)
+      continue;
     one.data = data;
     // The number alone could have been given to another file since.
     bool held = false;
@@ -109,7 +112,8 @@ int move_registrations(const std::vector<Move>& moves, int original, int replace
       bool ok = ::dup2(from.get(), old.number) == old.number;
       // It may have been taken out meanwhile; then it stays out.
       if (ok && ::epoll_ctl(epolls[i].get(), EPOLL_CTL_DEL, old.number, nullptr) != 0) continue;
-      ok = ok && ::dup2(to.get(), old.number) == old.number && ::epoll_ctl(epolls[i].get(), EPOLL_CTL_ADD, old.number, &event) == 0;
+      ok = ok && ::dup2(to.get(), old.number) == old.number &&
+           ::epoll_ctl(epolls[i].get(), EPOLL_CTL_ADD, old.number, &event) == 0;
       if (!ok && code == 0) code = errno;
     }
   }).join();

@@ -33,7 +33,7 @@ struct Holders {
 Result<Holders> holders(int proc, pid_t tid, std::uint64_t inode);
 
 struct Move {
-  int epoll = -1;          // a duplicate of the epoll descriptor
+  int epoll = -1;  // a duplicate of the epoll descriptor
   Registration registration;
 };
 // Registers `replacement` in the place of `original` as if the agent had. epoll keys what it watches by open file and

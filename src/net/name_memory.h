@@ -19,7 +19,8 @@ class NameMemory {
   void learn(const std::string& address, const std::string& name);
   [[nodiscard]] std::vector<std::string> names(const std::string& address) const;
 
-  // An IPv4 address (host byte order, of 198.18.0.0/15) that means `name`, always the same one. None: there are no more.
+  // An IPv4 address (host byte order, of 198.18.0.0/15) that means `name`, always the same one. None: there are no
+  // more.
   std::optional<std::uint32_t> stand_in(const std::string& name);
   // The name behind a stand-in address given as text.
   [[nodiscard]] std::optional<std::string> behind(std::string_view address) const;

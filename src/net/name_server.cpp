@@ -35,8 +35,13 @@ struct NameServer::Connection {
 Result<std::unique_ptr<NameServer>> NameServer::create(Parts parts) {
   std::unique_ptr<NameServer> self(new NameServer(std::move(parts)));
   auto* raw = self.get();
-  if (auto status = raw->parts_.loop.add(raw->parts_.datagrams.get(), EPOLLIN, [raw](std::uint32_t) { raw->on_datagrams(); }); !status) return pass(std::move(status));
-  if (auto status = raw->parts_.loop.add(raw->parts_.stream.get(), EPOLLIN, [raw](std::uint32_t) { raw->on_caller(); }); !status) return pass(std::move(status));
+  if (auto status =
+          raw->parts_.loop.add(raw->parts_.datagrams.get(), EPOLLIN, [raw](std::uint32_t) { raw->on_datagrams(); });
+      !status)
+    return pass(std::move(status));
+  if (auto status = raw->parts_.loop.add(raw->parts_.stream.get(), EPOLLIN, [raw](std::uint32_t) { raw->on_caller(); });
+      !status)
+    return pass(std::move(status));
   return self;
 }
 
@@ -51,14 +56,16 @@ void NameServer::on_datagrams() {
   for (int i = 0; i < kDatagramsATurn; ++i) {
     sockaddr_in from{};
     socklen_t length = sizeof from;
-    const ssize_t size = ::recvfrom(parts_.datagrams.get(), buffer.data(), buffer.size(), MSG_DONTWAIT | MSG_TRUNC, reinterpret_cast<sockaddr*>(&from), &length);
+    const ssize_t size = ::recvfrom(parts_.datagrams.get(), buffer.data(), buffer.size(), MSG_DONTWAIT | MSG_TRUNC,
+                                    reinterpret_cast<sockaddr*>(&from), &length);
     if (size < 0) return;
     if (static_cast<std::size_t>(size) > buffer.size()) continue;
     const auto query = DnsQuery::read({buffer.data(), static_cast<std::size_t>(size)});
     if (!query) continue;
     handle(*query, query->room(), [this, from](const std::vector<std::uint8_t>& answer) {
       // One that does not fit into the agent's buffer is lost, as datagrams are.
-      (void)::sendto(parts_.datagrams.get(), answer.data(), answer.size(), MSG_DONTWAIT | MSG_NOSIGNAL, reinterpret_cast<const sockaddr*>(&from), sizeof from);
+      (void)::sendto(parts_.datagrams.get(), answer.data(), answer.size(), MSG_DONTWAIT | MSG_NOSIGNAL,
+                     reinterpret_cast<const sockaddr*>(&from), sizeof from);
     });
   }
 }
@@ -127,7 +134,9 @@ void NameServer::drop(int fd) {
 
 void NameServer::handle(const DnsQuery& query, std::size_t room, Reply reply) {
   using Code = DnsQuery::Code;
-  const auto say = [&](Code code, const std::vector<Found>& found, const std::string& reason = {}) { reply(query.answer(code, found, reason, room)); };
+  const auto say = [&](Code code, const std::vector<Found>& found, const std::string& reason = {}) {
+    reply(query.answer(code, found, reason, room));
+  };
   const auto name = plain_name(query.name());
   if (!name) return say(Code::NoSuchName, {});
   if (*name == "localhost" || name->ends_with(".localhost")) {
@@ -150,16 +159,21 @@ void NameServer::handle(const DnsQuery& query, std::size_t room, Reply reply) {
   }
   if (parts_.upstream.under_way() >= kMostUnderWay) return say(Code::Failure, {});
   const auto family = query.asked() == Asked::Ipv4 ? Upstream::Family::Ipv4 : Upstream::Family::Ipv6;
-  parts_.upstream.ask(*name, family, [this, alive = std::weak_ptr<int>(alive_), query, room, reply = std::move(reply), name = *name](Upstream::Answer answer, const std::vector<Found>& found) {
-    if (alive.expired()) return;
-    for (const Found& one : found) parts_.memory.learn(one.address, name);
-    switch (answer) {
-      case Upstream::Answer::Found:
-      case Upstream::Answer::NoData: return reply(query.answer(Code::Fine, found, {}, room));
-      case Upstream::Answer::NoSuchName: return reply(query.answer(Code::NoSuchName, {}, {}, room));
-      case Upstream::Answer::Failure: return reply(query.answer(Code::Failure, {}, {}, room));
-    }
-  });
+  parts_.upstream.ask(*name, family,
+                      [this, alive = std::weak_ptr<int>(alive_), query, room, reply = std::move(reply), name = *name](
+                          Upstream::Answer answer, const std::vector<Found>& found) {
+                        if (alive.expired()) return;
+                        for (const Found& one : found) parts_.memory.learn(one.address, name);
+                        switch (answer) {
+                          case Upstream::Answer::Found:
+                          case Upstream::Answer::NoData:
+                            return reply(query.answer(Code::Fine, found, {}, room));
+                          case Upstream::Answer::NoSuchName:
+                            return reply(query.answer(Code::NoSuchName, {}, {}, room));
+                          case Upstream::Answer::Failure:
+                            return reply(query.answer(Code::Failure, {}, {}, room));
+                        }
+                      });
 }
 
 void NameServer::note_refused(const std::string& name) {

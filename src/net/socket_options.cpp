@@ -22,21 +22,32 @@ struct Number {
 };
 
 constexpr std::array kNumbers{
-    Number{SOL_SOCKET, SO_KEEPALIVE, 0},      Number{SOL_SOCKET, SO_REUSEADDR, 0},
-    Number{SOL_SOCKET, SO_OOBINLINE, 0},      Number{SOL_SOCKET, SO_RCVLOWAT, 1},
-    Number{SOL_SOCKET, SO_PRIORITY, 0},       Number{SOL_SOCKET, SO_TIMESTAMP, 0},
-    Number{SOL_SOCKET, SO_ZEROCOPY, 0},       Number{IPPROTO_TCP, TCP_NODELAY, 0},
-    Number{IPPROTO_TCP, TCP_CORK, 0},         Number{IPPROTO_TCP, TCP_KEEPIDLE, 7200},
-    Number{IPPROTO_TCP, TCP_KEEPINTVL, 75},   Number{IPPROTO_TCP, TCP_KEEPCNT, 9},
-    Number{IPPROTO_TCP, TCP_SYNCNT, 6},       Number{IPPROTO_TCP, TCP_LINGER2, 60},
-    Number{IPPROTO_TCP, TCP_USER_TIMEOUT, 0}, Number{IPPROTO_TCP, TCP_WINDOW_CLAMP, 0},
+    Number{SOL_SOCKET, SO_KEEPALIVE, 0},
+    Number{SOL_SOCKET, SO_REUSEADDR, 0},
+    Number{SOL_SOCKET, SO_OOBINLINE, 0},
+    Number{SOL_SOCKET, SO_RCVLOWAT, 1},
+    Number{SOL_SOCKET, SO_PRIORITY, 0},
+    Number{SOL_SOCKET, SO_TIMESTAMP, 0},
+    Number{SOL_SOCKET, SO_ZEROCOPY, 0},
+    Number{IPPROTO_TCP, TCP_NODELAY, 0},
+    Number{IPPROTO_TCP, TCP_CORK, 0},
+    Number{IPPROTO_TCP, TCP_KEEPIDLE, 7200},
+    Number{IPPROTO_TCP, TCP_KEEPINTVL, 75},
+    Number{IPPROTO_TCP, TCP_KEEPCNT, 9},
+    Number{IPPROTO_TCP, TCP_SYNCNT, 6},
+    Number{IPPROTO_TCP, TCP_LINGER2, 60},
+    Number{IPPROTO_TCP, TCP_USER_TIMEOUT, 0},
+    Number{IPPROTO_TCP, TCP_WINDOW_CLAMP, 0},
     Number{IPPROTO_TCP, TCP_NOTSENT_LOWAT, 0},
-    Number{IPPROTO_IP, IP_TOS, 0},            Number{IPPROTO_IP, IP_TTL, 64},
-    Number{IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_WANT}, Number{IPPROTO_IP, IP_RECVERR, 0},
+    Number{IPPROTO_IP, IP_TOS, 0},
+    Number{IPPROTO_IP, IP_TTL, 64},
+    Number{IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_WANT},
+    Number{IPPROTO_IP, IP_RECVERR, 0},
 };
 constexpr std::array kNumbers6{
-    Number{IPPROTO_IPV6, IPV6_V6ONLY, 0}, Number{IPPROTO_IPV6, IPV6_TCLASS, 0}, Number{IPPROTO_IPV6, IPV6_UNICAST_HOPS, 64},
-    Number{IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_WANT}, Number{IPPROTO_IPV6, IPV6_RECVERR, 0},
+    Number{IPPROTO_IPV6, IPV6_V6ONLY, 0},        Number{IPPROTO_IPV6, IPV6_TCLASS, 0},
+    Number{IPPROTO_IPV6, IPV6_UNICAST_HOPS, 64}, Number{IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_WANT},
+    Number{IPPROTO_IPV6, IPV6_RECVERR, 0},
 };
 
 void carry(const Number& option, int from, int to) {
@@ -51,7 +62,8 @@ void carry_value(int level, int name, int from, int to) {
   T value{};
   socklen_t length = sizeof value;
   const T usual{};
-  if (::getsockopt(from, level, name, &value, &length) != 0 || __builtin_memcmp(&value, &usual, sizeof value) == 0) return;
+  if (::getsockopt(from, level, name, &value, &length) != 0 || __builtin_memcmp(&value, &usual, sizeof value) == 0)
+    return;
   (void)::setsockopt(to, level, name, &value, length);
 }
 

@@ -52,7 +52,8 @@ Result<std::unique_ptr<Upstream>> Upstream::create(EventLoop& loop, const std::s
   options.tries = kTries;
   options.sock_state_cb = on_socket;
   options.sock_state_cb_data = self.get();
-  const int status = ares_init_options(&self->channel_, &options, ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB);
+  const int status =
+      ares_init_options(&self->channel_, &options, ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB);
   if (status != ARES_SUCCESS) return fail(EIO, std::string("cannot look up names: ") + ares_strerror(status));
   if (!servers.empty() && ares_set_servers_ports_csv(self->channel_, servers.c_str()) != ARES_SUCCESS) {
     return fail(EINVAL, "cannot look up names: the name servers are not written as addresses (EINVAL)");
@@ -80,9 +81,13 @@ void Upstream::on_answer(void* raw, int status, int, unsigned char* bytes, int s
   if (status == ARES_ENOTFOUND) answer = Answer::NoSuchName;
   if (status == ARES_ENODATA) answer = Answer::NoData;
   if (status == ARES_SUCCESS && question->family == Family::Ipv4) {
-    answer = parse<ares_addrttl>(ares_parse_a_reply, [](const ares_addrttl& one) { return found(AF_INET, one.ipaddr, one.ttl); }, bytes, size, out);
+    answer = parse<ares_addrttl>(
+        ares_parse_a_reply, [](const ares_addrttl& one) { return found(AF_INET, one.ipaddr, one.ttl); }, bytes, size,
+        out);
   } else if (status == ARES_SUCCESS) {
-    answer = parse<ares_addr6ttl>(ares_parse_aaaa_reply, [](const ares_addr6ttl& one) { return found(AF_INET6, one.ip6addr, one.ttl); }, bytes, size, out);
+    answer = parse<ares_addr6ttl>(
+        ares_parse_aaaa_reply, [](const ares_addr6ttl& one) { return found(AF_INET6, one.ip6addr, one.ttl); }, bytes,
+        size, out);
   }
   question->done(answer, std::move(out));
 }
@@ -118,10 +123,12 @@ void Upstream::arm() {
   timeval most{5, 0};
   timeval value{};
   const timeval* next = ares_timeout(channel_, &most, &value);
-  timer_ = loop_.after(std::chrono::seconds(next->tv_sec) + std::chrono::microseconds(next->tv_usec) + std::chrono::milliseconds(1), [this] {
-    ares_process_fd(channel_, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
-    arm();
-  });
+  timer_ = loop_.after(
+      std::chrono::seconds(next->tv_sec) + std::chrono::microseconds(next->tv_usec) + std::chrono::milliseconds(1),
+      [this] {
+        ares_process_fd(channel_, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
+        arm();
+      });
 }
 
 }  // namespace assent::net

@@ -1,5 +1,5 @@
-// Upstream: asks the machine's own name servers, on the event loop. In: a host name that may leave the machine. Out: its
-// addresses, later. By c-ares.
+// Upstream: asks the machine's own name servers, on the event loop. In: a host name that may leave the machine. Out:
+// its addresses, later. By c-ares.
 #pragma once
 
 #include <cstdint>

@@ -61,7 +61,6 @@ class Listener {
   Status send(std::uint64_t id, std::int64_t value, int error, std::uint32_t flags);
   Result<int> place(std::uint64_t id, int fd, std::uint32_t flags, int number, CloseOnExec close_on_exec);
 
-
   UniqueFd fd_;
   bool synchronous_ = false;
 };

@@ -13,7 +13,8 @@ NearUs::NearUs(pid_t tid) {
   if (::sched_setaffinity(tid, sizeof only, &only) != 0) return;
   tid_ = tid;
   // And the caller wakes us in turn, when it has taken the descriptor.
-  ours_ = ::sched_getaffinity(0, sizeof our_before_, &our_before_) == 0 && ::sched_setaffinity(0, sizeof only, &only) == 0;
+  ours_ =
+      ::sched_getaffinity(0, sizeof our_before_, &our_before_) == 0 && ::sched_setaffinity(0, sizeof only, &only) == 0;
 }
 
 NearUs::~NearUs() {

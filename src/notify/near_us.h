@@ -1,6 +1,6 @@
 // NearUs: while it lives, a waiting thread can only be woken on the CPU that we run on. Placing a descriptor makes the
-// caller run in the middle of its wait, and SYNC_WAKE_UP does not cover that wake: left alone, the scheduler picks an idle
-// CPU, and waking that one costs more than everything else about the call. The thread's own affinity is put back.
+// caller run in the middle of its wait, and SYNC_WAKE_UP does not cover that wake: left alone, the scheduler picks an
+// idle CPU, and waking that one costs more than everything else about the call. The thread's own affinity is put back.
 #pragma once
 
 #include <sched.h>

@@ -39,7 +39,8 @@ struct AuditOptions {
 
 class AuditLog {
  public:
-  // A new session below `state`, its first record written (durable with the first act that is). Fails: ENOSPC, EACCES … ; then nothing may start.
+  // A new session below `state`, its first record written (durable with the first act that is). Fails: ENOSPC, EACCES …
+  // ; then nothing may start.
   static Result<std::unique_ptr<AuditLog>> create(const std::string& state, const SessionInfo& info,
                                                   const AuditOptions& options = {});
   AuditLog(const AuditLog&) = delete;

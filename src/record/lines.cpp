@@ -73,20 +73,6 @@ std::string_view word(Consent consent) {
   return "no";
 }
 
-std::string_view word(Recovery recovery) {
-  switch (recovery) {
-    case Recovery::Vault:
-      return "vault";
-    case Recovery::Git:
-      return "git";
-    case Recovery::None:
-      return "none";
-    case Recovery::NoLoss:
-      return "no loss";
-  }
-  return "none";
-}
-
 // "device:inode:birth": device and birth time in hex, so that two of them compare as text.
 void write_id(JsonWriter& line, const FileId& id) {
   if (id.inode == 0) return;
@@ -306,7 +292,7 @@ void write_question(JsonWriter& line, const Question& question) {
     line.truth("complete", question.radius->complete);
     line.close('}');
   }
-  line.word("recovery", word(question.recovery));
+  line.word("recovery", name(question.recovery));
   write_rule(line, question.decision.rule);
   if (!question.decision.reason.empty()) line.bytes("reason", question.decision.reason);
   line.number("quorum", question.decision.quorum);

@@ -84,7 +84,9 @@ Result<std::shared_ptr<Group>> Callers::group_of(pid_t tgid, pid_t parent, pid_t
   group->pidfd = std::move(*pidfd);
   group->tgid = tgid;
   group->inner_pid = inner;
-  if (parent > 0 && generations > 0) {
+  if (const auto above = groups_.find(parent); above != groups_.end() && is_alive(above->second->pidfd.get())) {
+    group->parent = above->second->id;
+  } else if (parent > 0 && generations > 0) {
     const auto facts = read_status(proc_.get(), parent);
     // Number 1 of the sandbox, and whatever is outside, is nobody's parent in the record.
     if (facts && facts->depth == depth && !(depth > 1 && facts->inner_pid == 1)) {

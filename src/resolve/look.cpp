@@ -27,8 +27,14 @@ int pin(int directory, const char* name, std::uint64_t flags, UniqueFd& out) {
 }
 
 bool same_object(const struct statx& one, const struct statx& other) {
-  return one.stx_ino == other.stx_ino && one.stx_dev_major == other.stx_dev_major &&
-         one.stx_dev_minor == other.stx_dev_minor;
+  if (one.stx_ino != other.stx_ino || one.stx_dev_major != other.stx_dev_major ||
+      one.stx_dev_minor != other.stx_dev_minor) {
+    return false;
+  }
+  // Between two looks the number can be given out again, to a link where a file was.
+  if ((one.stx_mode & S_IFMT) != (other.stx_mode & S_IFMT)) return false;
+  const bool births = (one.stx_mask & other.stx_mask & STATX_BTIME) != 0;
+  return !births || (one.stx_btime.tv_sec == other.stx_btime.tv_sec && one.stx_btime.tv_nsec == other.stx_btime.tv_nsec);
 }
 
 }  // namespace assent::resolve

@@ -19,7 +19,7 @@ int look(int directory, const char* name, struct statx& out);
 // A link in the last place is pinned itself where `flags` has O_NOFOLLOW.
 int pin(int directory, const char* name, std::uint64_t flags, UniqueFd& out);
 
-// Same device and inode number.
+// Same device, inode number, type and, where the file system keeps it, birth time.
 bool same_object(const struct statx& one, const struct statx& other);
 
 inline bool is_directory(const struct statx& stat) { return S_ISDIR(stat.stx_mode); }

@@ -201,8 +201,8 @@ Result<Target> Resolver::folder(DirectoryRef directory, Spelling spelling, const
 
 // The object is certain; looked for is its name, for the rules and to act on it on the host's side.
 // A file that this session made, through a descriptor that can write to it, on no mount of the agent's: the broker gave
-// that descriptor, so it is on the host's own mount and is the object to act on; its name only serves the rules. (tar and
-// cp set mode and times of each file they write this way.)
+// that descriptor, so it is on the host's own mount and is the object to act on; its name only serves the rules. (tar
+// and cp set mode and times of each file they write this way.)
 bool Resolver::is_own_for_writing(const Target& target) const {
   if (!S_ISREG(target.stat->stx_mode) || view_.knows(target.mount) || !own_.contains(target.id)) return false;
   const int flags = ::fcntl(target.agent_object.get(), F_GETFL);
@@ -273,7 +273,8 @@ Result<Target> Resolver::of_descriptor(UniqueFd object, const Wanted& wanted) {
   // A hidden file that the host's user has replaced while the agent held it by O_PATH has a name that no pattern is
   // written for, and is a secret all the same.
   if (constexpr std::string_view kGone = " (deleted)"; !target.own && !target.parent && target.path.ends_with(kGone)) {
-    target.hidden = target.hidden || view_.is_hidden(std::string_view(target.path).substr(0, target.path.size() - kGone.size()));
+    target.hidden =
+        target.hidden || view_.is_hidden(std::string_view(target.path).substr(0, target.path.size() - kGone.size()));
   }
   return target;
 }

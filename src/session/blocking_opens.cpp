@@ -63,7 +63,8 @@ Status BlockingOpens::start_reading(std::uint64_t call, Open open, UniqueFd agen
 }
 
 Status BlockingOpens::launch(std::unique_ptr<Work> work) {
-  if (under_way_.size() >= kMostThreads) return fail(EAGAIN, "cannot wait for one more open: too many wait already (EAGAIN)");
+  if (under_way_.size() >= kMostThreads)
+    return fail(EAGAIN, "cannot wait for one more open: too many wait already (EAGAIN)");
   Work& kept = *work;
   under_way_[kept.call] = std::move(work);
   kept.thread = std::thread([this, &kept] {

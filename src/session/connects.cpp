@@ -84,7 +84,8 @@ Connects::~Connects() {
 }
 
 Status Connects::wait(const Call& call, int socket, std::optional<std::chrono::nanoseconds> limit, Done done) {
-  if (outside_.size() >= kMostOutside) return fail(EAGAIN, "cannot wait for one more connection: too many are under way (EAGAIN)");
+  if (outside_.size() >= kMostOutside)
+    return fail(EAGAIN, "cannot wait for one more connection: too many are under way (EAGAIN)");
   auto status = loop_.add(socket, EPOLLOUT, [this, id = call.id](std::uint32_t) { finish(id, 0); });
   if (!status) return status;
   Outside& one = outside_[call.id];
@@ -106,7 +107,8 @@ void Connects::finish(std::uint64_t call, int code) {
   one.done(code);
 }
 
-Status Connects::connect(const Call& call, UniqueFd socket, const sockaddr_storage& address, socklen_t length, Done done) {
+Status Connects::connect(const Call& call, UniqueFd socket, const sockaddr_storage& address, socklen_t length,
+                         Done done) {
   auto one = std::make_shared<Inside>();
   one->call = call.id;
   one->tid = call.tid;
@@ -114,7 +116,8 @@ Status Connects::connect(const Call& call, UniqueFd socket, const sockaddr_stora
   one->address = address;
   one->length = length;
   one->done = std::move(done);
-  if (inside_.size() >= kMostThreads) return fail(EAGAIN, "cannot wait for one more connect: too many wait already (EAGAIN)");
+  if (inside_.size() >= kMostThreads)
+    return fail(EAGAIN, "cannot wait for one more connect: too many wait already (EAGAIN)");
   inside_[call.id] = one;
   {
     const std::lock_guard lock(mutex_);

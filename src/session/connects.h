@@ -1,7 +1,7 @@
-// Connects: connects that take their time, so that no other call of the agent waits for them. Two kinds: a socket of ours
-// that is under way (waited for by the event loop), and a blocking connect on a duplicate of the agent's own socket,
-// inside its empty network (in a thread, which can be interrupted). In: the call that waits. Out: what became of it, once,
-// on the event loop's thread.
+// Connects: connects that take their time, so that no other call of the agent waits for them. Two kinds: a socket of
+// ours that is under way (waited for by the event loop), and a blocking connect on a duplicate of the agent's own
+// socket, inside its empty network (in a thread, which can be interrupted). In: the call that waits. Out: what became
+// of it, once, on the event loop's thread.
 #pragma once
 
 #include <sys/socket.h>

@@ -14,12 +14,14 @@ std::string reason_of(const Judgement& judgement, Attendance attendance) {
   if (judgement.answer && !judgement.answer->reason.empty()) return judgement.answer->reason;
   if (judgement.answer && judgement.answer->who == "timeout") return "nobody answered in time";
   if (judgement.answer && judgement.answer->who != "headless") return "a human said no";
-  if (judgement.decision.verdict == Verdict::Ask && attendance == Attendance::Nobody) return "needs a human, none is attached";
+  if (judgement.decision.verdict == Verdict::Ask && attendance == Attendance::Nobody)
+    return "needs a human, none is attached";
   return judgement.decision.reason.empty() ? "a rule denies it" : judgement.decision.reason;
 }
 
 std::string suggestion_of(const Judgement& judgement, Attendance attendance) {
-  if (judgement.answer && judgement.answer->who != "headless" && judgement.answer->who != "timeout") return "do not try this again; ask what to do instead";
+  if (judgement.answer && judgement.answer->who != "headless" && judgement.answer->who != "timeout")
+    return "do not try this again; ask what to do instead";
   if (judgement.decision.verdict == Verdict::Ask && attendance == Attendance::Nobody) {
     return "leave it as it is and tell the user; a session with a terminal can ask";
   }
@@ -49,7 +51,9 @@ void Denials::tell_lookup(const std::string& name, const Decision& decision) {
   denial.operation = "connect";
   denial.object = name;
   denial.rule = decision.rule;
-  denial.reason = asks ? "needs a human, none is attached" : decision.reason.empty() ? std::string_view("a rule denies it") : std::string_view(decision.reason);
+  denial.reason = asks                      ? "needs a human, none is attached"
+                  : decision.reason.empty() ? std::string_view("a rule denies it")
+                                            : std::string_view(decision.reason);
   denial.suggestion = "do without this host and tell the user; --allow-host allows it";
   denial.may_ask = asks ? record::MayAsk::Yes : record::MayAsk::No;
   denial.error = ENOENT;

@@ -35,7 +35,8 @@ std::string to_hex(const std::string& bytes) {
 
 std::optional<std::string> from_hex(const std::string& hex) {
   std::string out;
-  if (hex.empty() || hex.size() % 2 != 0 || hex.find_first_not_of("0123456789abcdef") != std::string::npos) return std::nullopt;
+  if (hex.empty() || hex.size() % 2 != 0 || hex.find_first_not_of("0123456789abcdef") != std::string::npos)
+    return std::nullopt;
   for (std::size_t i = 0; i < hex.size(); i += 2) out += static_cast<char>(std::stoi(hex.substr(i, 2), nullptr, 16));
   return out;
 }
@@ -73,11 +74,16 @@ Result<UniqueFd> lock(const std::string& folder) {
 Status write(const std::string& folder, const std::vector<Freeze>& freezes) {
   Json out{{"version", kVersion}, {"freezes", Json::array()}};
   for (const auto& one : freezes) {
-    out["freezes"].push_back({{"folder", show(one.folder)}, {"folder_hex", to_hex(one.folder)}, {"by", show(one.by)}, {"uid", one.uid}, {"since", one.since}});
+    out["freezes"].push_back({{"folder", show(one.folder)},
+                              {"folder_hex", to_hex(one.folder)},
+                              {"by", show(one.by)},
+                              {"uid", one.uid},
+                              {"since", one.since}});
   }
   const std::string path = folder + "/" + kFreezesName, fresh = path + ".new";
   ::unlink(fresh.c_str());
-  auto fd = sys::openat(AT_FDCWD, fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, folder == kSystemFolder ? 0644 : 0600);
+  auto fd = sys::openat(AT_FDCWD, fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW,
+                        folder == kSystemFolder ? 0644 : 0600);
   if (!fd) return cannot("write", fresh, ::strerrordesc_np(fd.error().code), fd.error().code);
   if (folder == kSystemFolder) ::fchmod(fd->get(), 0644);
   if (auto status = sys::write_all(fd->get(), out.dump(2) + "\n"); !status) return status;

@@ -18,7 +18,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::uint32_t kEvents = IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE | IN_DELETE | IN_CLOSE_WRITE | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR;
+constexpr std::uint32_t kEvents =
+    IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE | IN_DELETE | IN_CLOSE_WRITE | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR;
 // Only where the kernel gives us no inotify: a user may have 128 of them.
 constexpr auto kPollEvery = 250ms;
 // And while a session is young.
@@ -34,10 +35,12 @@ std::string parent_of(const std::string& path) {
 
 std::string reason_of(const Freeze& freeze) {
   if (freeze.since.empty()) return freeze.by;
-  return fmt::format("{} is frozen since {} by {}; 'assent thaw' ends it", show(freeze.folder), freeze.since, show(freeze.by));
+  return fmt::format("{} is frozen since {} by {}; 'assent thaw' ends it", show(freeze.folder), freeze.since,
+                     show(freeze.by));
 }
 
-Result<std::unique_ptr<Freezes>> Freezes::create(EventLoop& loop, std::vector<std::string> folders, std::function<void()> changed) {
+Result<std::unique_ptr<Freezes>> Freezes::create(EventLoop& loop, std::vector<std::string> folders,
+                                                 std::function<void()> changed) {
   std::unique_ptr<Freezes> out(new Freezes(loop, std::move(folders), std::move(changed)));
   out->settle_at_ = EventLoop::Clock::now() + kYoung;
   out->load();
@@ -81,7 +84,8 @@ void Freezes::on_event() {
     for (ssize_t at = 0; at < n;) {
       inotify_event event{};
       std::memcpy(&event, buffer.data() + at, sizeof event);
-      const std::string_view name = event.len > 0 ? std::string_view(buffer.data() + at + sizeof event) : std::string_view();
+      const std::string_view name =
+          event.len > 0 ? std::string_view(buffer.data() + at + sizeof event) : std::string_view();
       // Not only the list itself: a folder above it that came or went, and events that were lost.
       ours = ours || name.empty() || name == kFreezesName || (event.mask & IN_ISDIR) != 0;
       at += static_cast<ssize_t>(sizeof event + event.len);

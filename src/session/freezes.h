@@ -1,6 +1,6 @@
-// Freezes: which folders nobody may change from now on, whatever a profile says and whoever assents. In: the lists in the
-// state folder and in /etc/assent, watched while the session runs. Out: the freeze that covers a path.
-// A list that cannot be read freezes everything. Works without a daemon.
+// Freezes: which folders nobody may change from now on, whatever a profile says and whoever assents. In: the lists in
+// the state folder and in /etc/assent, watched while the session runs. Out: the freeze that covers a path. A list that
+// cannot be read freezes everything. Works without a daemon.
 #pragma once
 
 #include <functional>
@@ -18,7 +18,8 @@ namespace assent::session {
 class Freezes {
  public:
   // `folders` hold the lists. `changed` is called after each change of them. The loop must outlive this.
-  static Result<std::unique_ptr<Freezes>> create(EventLoop& loop, std::vector<std::string> folders, std::function<void()> changed);
+  static Result<std::unique_ptr<Freezes>> create(EventLoop& loop, std::vector<std::string> folders,
+                                                 std::function<void()> changed);
   ~Freezes();
   Freezes(const Freezes&) = delete;
   Freezes& operator=(const Freezes&) = delete;

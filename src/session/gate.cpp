@@ -58,7 +58,8 @@ void Gate::handle(const Call& call) {
     return bind(std::move(judgement), copy);
   }
   if (const auto* act = std::get_if<Listen>(&judgement.action)) return listen(call, judgement.caller, *act);
-  if (std::holds_alternative<ChangeDirectory>(judgement.action) || std::holds_alternative<ChangeUmask>(judgement.action)) {
+  if (std::holds_alternative<ChangeDirectory>(judgement.action) ||
+      std::holds_alternative<ChangeUmask>(judgement.action)) {
     return observe(call, judgement.caller, judgement.action);
   }
   if (const auto* check = std::get_if<CheckAccess>(&judgement.action)) return check_access(judgement, *check);
@@ -99,7 +100,8 @@ void Gate::exec(Judgement judgement, const Exec& act) {
     return reply(judgement.call, Continue(*proof));
   }
   identify(judgement);
-  judgement.request.subject = ExecSubject{program->empty() || program->front().path.empty() ? act.path.path : program->front().path, act.argv};
+  judgement.request.subject =
+      ExecSubject{program->empty() || program->front().path.empty() ? act.path.path : program->front().path, act.argv};
   judgement.decision.verdict = Verdict::Allow;
   judgement.decision.rule = RuleRef{"built-in", 0};
   const record::Act recorded{&judgement.request, &judgement.decision};
@@ -136,11 +138,13 @@ void Gate::on_the_floor(Judgement judgement) {
   }
   if (proof) return reply(judgement.call, Continue(*proof));
 
-  // No proof: metadata (the kernel's own checks do not cover rewritten arguments there) or a kernel without Landlock. So
-  // we do it ourselves, on the pinned object; what is in the agent's own folders is the agent's.
-  const bool kernel_files = std::ranges::any_of(judgement.targets, [](const Target& t) { return t.zone == Zone::Kernel; });
+  // No proof: metadata (the kernel's own checks do not cover rewritten arguments there) or a kernel without Landlock.
+  // So we do it ourselves, on the pinned object; what is in the agent's own folders is the agent's.
+  const bool kernel_files =
+      std::ranges::any_of(judgement.targets, [](const Target& t) { return t.zone == Zone::Kernel; });
   if (kernel_files) return reply(judgement.call, ReturnErrno{EPERM});
-  if (auto code = rooms_.broker.foresee(judgement.action, judgement.targets)) return reply(judgement.call, ReturnErrno{*code});
+  if (auto code = rooms_.broker.foresee(judgement.action, judgement.targets))
+    return reply(judgement.call, ReturnErrno{*code});
   identify(judgement);
   judgement.request.subject = resolve::subjects(judgement.action, judgement.targets, {});
   judgement.decision.verdict = Verdict::Allow;
@@ -155,8 +159,10 @@ void Gate::open_to_read(Judgement judgement, const Open& open) {
   // another file in its place.
   if (auto code = refused_read(target, *judgement.caller)) return reply(judgement.call, ReturnErrno{*code});
   if (is_own_terminal(target)) {
-    auto terminal = rooms_.terminal >= 0 ? sys::openat(AT_FDCWD, fmt::format("/proc/self/fd/{}", rooms_.terminal).c_str(), O_RDONLY | O_NOCTTY)
-                                         : Result<UniqueFd>(fail(ENXIO));
+    auto terminal =
+        rooms_.terminal >= 0
+            ? sys::openat(AT_FDCWD, fmt::format("/proc/self/fd/{}", rooms_.terminal).c_str(), O_RDONLY | O_NOCTTY)
+            : Result<UniqueFd>(fail(ENXIO));
     if (!terminal) return reply(judgement.call, ReturnErrno{terminal.error().code});
     const auto close_on_exec = (open.flags & O_CLOEXEC) != 0 ? CloseOnExec::Yes : CloseOnExec::No;
     return reply(judgement.call, ReturnDescriptor{std::move(*terminal), close_on_exec});
@@ -165,8 +171,9 @@ void Gate::open_to_read(Judgement judgement, const Open& open) {
   auto outcome = rooms_.broker.open_for_reading(open, target.agent_object.get());
   if (!outcome.would_block) return reply(judgement.call, std::move(outcome.reply));
   const Call call = judgement.call;
-  auto started = rooms_.blocking.start_reading(call.id, open, std::move(judgement.targets.front().agent_object),
-                                               [this, call](broker::Outcome late) { reply(call, std::move(late.reply)); });
+  auto started =
+      rooms_.blocking.start_reading(call.id, open, std::move(judgement.targets.front().agent_object),
+                                    [this, call](broker::Outcome late) { reply(call, std::move(late.reply)); });
   if (!started) reply(call, ReturnErrno{started.error().code});
 }
 
@@ -279,8 +286,10 @@ void Gate::perform(Judgement judgement) {
     gone.reply = ReturnErrno{facts.error().code};
     return finish(std::move(judgement), sequence, std::move(gone));
   }
-  auto outcome = judgement.calling ? rooms_.broker.bind(std::move(*permit), judgement.calling->socket.fd.get(), judgement.targets.front(), *facts)
-                                   : rooms_.broker.perform(std::move(*permit), judgement.action, judgement.targets, *facts);
+  auto outcome = judgement.calling
+                     ? rooms_.broker.bind(std::move(*permit), judgement.calling->socket.fd.get(),
+                                          judgement.targets.front(), *facts)
+                     : rooms_.broker.perform(std::move(*permit), judgement.action, judgement.targets, *facts);
   if (!outcome.would_block) return finish(std::move(judgement), sequence, std::move(outcome));
 
   const std::uint64_t call = judgement.call.id;
@@ -288,9 +297,9 @@ void Gate::perform(Judgement judgement) {
   Target target = std::move(judgement.targets.front());
   judgement.targets.clear();
   auto shared = std::make_shared<Judgement>(std::move(judgement));
-  auto started = rooms_.blocking.start(call, std::move(*permit), open, std::move(target), [this, shared, sequence](broker::Outcome late) {
-    finish(std::move(*shared), sequence, std::move(late));
-  });
+  auto started = rooms_.blocking.start(
+      call, std::move(*permit), open, std::move(target),
+      [this, shared, sequence](broker::Outcome late) { finish(std::move(*shared), sequence, std::move(late)); });
   if (!started) {
     broker::Outcome refused;
     refused.reply = ReturnErrno{started.error().code};
@@ -302,7 +311,8 @@ Result<broker::CallerFacts> Gate::facts_of(const Judgement& judgement) {
   broker::CallerFacts out;
   const auto* open = std::get_if<Open>(&judgement.action);
   const bool creates = (open != nullptr && (open->flags & (O_CREAT | (O_TMPFILE & ~O_DIRECTORY))) != 0) ||
-                       std::holds_alternative<MakeDirectory>(judgement.action) || std::holds_alternative<MakeNode>(judgement.action);
+                       std::holds_alternative<MakeDirectory>(judgement.action) ||
+                       std::holds_alternative<MakeNode>(judgement.action);
   if (creates) {
     auto mask = judgement.caller->umask();
     if (!mask) return pass(std::move(mask));
@@ -331,13 +341,18 @@ void Gate::finish(Judgement judgement, std::uint64_t sequence, broker::Outcome o
   auto replied = rooms_.listener.reply(judgement.call.id, outcome.reply, judgement.call.tid);
   if (!replied && recorded.error == 0 && replied.error().code != ENOENT) {
     recorded.error = replied.error().code;
-    if (!outcome.created.empty() && !judgement.targets.empty()) rooms_.broker.take_back(outcome, judgement.targets.front());
+    if (!outcome.created.empty() && !judgement.targets.empty())
+      rooms_.broker.take_back(outcome, judgement.targets.front());
   }
   // A log that cannot be written refuses every later act by itself.
   if (auto status = rooms_.log.outcome(sequence, recorded); !status && events_.trouble) events_.trouble(status.error());
   for (const auto& name : outcome.stranded) {
     if (events_.trouble) {
-      events_.trouble(Error{EEXIST, fmt::format("a file was set aside as {} and could not be put back, its name was taken; 'assent doctor' tries again", name)});
+      events_.trouble(Error{
+          EEXIST,
+          fmt::format(
+              "a file was set aside as {} and could not be put back, its name was taken; 'assent doctor' tries again",
+              name)});
     }
   }
   if (events_.judged) events_.judged(judgement, recorded.error);
@@ -363,7 +378,8 @@ void Gate::remember(const Judgement& judgement, const broker::Outcome& outcome) 
   const auto* subjects = std::get_if<std::vector<FileSubject>>(&judgement.request.subject);
   if (subjects == nullptr) return;
   for (const auto& subject : *subjects) {
-    if (subject.operation == Operation::Rename && subject.type == FileType::Directory) rooms_.resolver.directories().renamed();
+    if (subject.operation == Operation::Rename && subject.type == FileType::Directory)
+      rooms_.resolver.directories().renamed();
     if (subject.own || subject.id == FileId{}) continue;
     if (subject.operation == Operation::Modify || subject.operation == Operation::Truncate) touched_.insert(subject.id);
     if (subject.operation != Operation::Create && !judgement.answer) hits_.insert(subject.id);
@@ -389,7 +405,8 @@ void Gate::refuse(const Judgement& judgement, const Error& error) {
 
 void Gate::reply(const Call& call, Reply reply) {
   // ENOENT: the caller died meanwhile, nobody waits. Every other failure leaves it waiting for good, so it gets a no.
-  if (auto status = rooms_.listener.reply(call.id, reply, call.tid); !status && status.error().code != ENOENT && events_.trouble) {
+  if (auto status = rooms_.listener.reply(call.id, reply, call.tid);
+      !status && status.error().code != ENOENT && events_.trouble) {
     events_.trouble(status.error());
   }
 }

@@ -53,8 +53,8 @@ class Gate {
     int terminal = -1;  // the agent's terminal, where it has one
   };
   struct Events {
-    std::function<void(const Error&)> trouble;               // the record or the listener failed; for people
-    std::function<void()> stop_agent;                        // a human said stop
+    std::function<void(const Error&)> trouble;                // the record or the listener failed; for people
+    std::function<void()> stop_agent;                         // a human said stop
     std::function<void(const Judgement&, int error)> judged;  // for --verbose; error 0: allowed
   };
 

@@ -1,5 +1,6 @@
 // Gate: bind and listen. Both are carried out on a duplicate of the agent's socket, and never on one of the host's
-// network, which would wait for callers from everywhere. The name of a unix socket is a file, and goes the way of files.
+// network, which would wait for callers from everywhere. The name of a unix socket is a file, and goes the way of
+// files.
 #include <linux/netlink.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -43,11 +44,13 @@ void Gate::bind(Judgement judgement, const Bind& act) {
     // Left to choose, the kernel takes the number of the process that calls, and that is us.
     if (netlink.nl_pid == 0) {
       netlink.nl_pid = static_cast<std::uint32_t>(judgement.caller->inner_pid());
-      if (::bind(socket->fd.get(), reinterpret_cast<const sockaddr*>(&netlink), sizeof netlink) == 0) return reply(call, ReturnValue{0});
+      if (::bind(socket->fd.get(), reinterpret_cast<const sockaddr*>(&netlink), sizeof netlink) == 0)
+        return reply(call, ReturnValue{0});
       if (errno != EADDRINUSE) return reply(call, ReturnErrno{errno});
     }
   }
-  const int bound = ::bind(socket->fd.get(), reinterpret_cast<const sockaddr*>(address.data()), static_cast<socklen_t>(address.size()));
+  const int bound = ::bind(socket->fd.get(), reinterpret_cast<const sockaddr*>(address.data()),
+                           static_cast<socklen_t>(address.size()));
   reply(call, bound == 0 ? Reply(ReturnValue{0}) : Reply(ReturnErrno{errno}));
 }
 

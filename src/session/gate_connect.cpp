@@ -1,7 +1,7 @@
 // Gate: connect. Never left to the kernel: a racing thread could turn it into the connect of another address, or of a
-// unix socket's path, which Landlock does not stop. Either it is carried out on a duplicate of the agent's socket, inside
-// the agent's empty network, with the bytes that were copied; or, judged and recorded, we connect a socket of the host's
-// network and put it in the place of the agent's.
+// unix socket's path, which Landlock does not stop. Either it is carried out on a duplicate of the agent's socket,
+// inside the agent's empty network, with the bytes that were copied; or, judged and recorded, we connect a socket of
+// the host's network and put it in the place of the agent's.
 #include <linux/netlink.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -44,7 +44,8 @@ sockaddr_un address_of(int pinned) {
 std::optional<std::chrono::nanoseconds> send_timeout(int socket) {
   timeval value{};
   socklen_t length = sizeof value;
-  if (::getsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &value, &length) != 0 || (value.tv_sec == 0 && value.tv_usec == 0)) return std::nullopt;
+  if (::getsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &value, &length) != 0 || (value.tv_sec == 0 && value.tv_usec == 0))
+    return std::nullopt;
   return std::chrono::seconds(value.tv_sec) + std::chrono::microseconds(value.tv_usec);
 }
 
@@ -96,7 +97,8 @@ void Gate::connect_again(Judgement judgement, const std::string& address) {
   if (net::disconnects(address)) return reply(call, ReturnErrno{EACCES});
   if (address.size() < sizeof(sa_family_t)) return reply(call, ReturnErrno{EINVAL});
   switch (net::tcp_state(own.fd.get())) {
-    case 0: return reply(call, ReturnErrno{EACCES});
+    case 0:
+      return reply(call, ReturnErrno{EACCES});
     case TCP_SYN_SENT:
     case TCP_SYN_RECV: {
       if (own.non_blocking) return reply(call, ReturnErrno{EALREADY});
@@ -111,7 +113,8 @@ void Gate::connect_again(Judgement judgement, const std::string& address) {
       return;
     }
     case TCP_CLOSE: {
-      // It has failed, or has ended. The error that is left is the answer; after that the program tries anew, and so do we.
+      // It has failed, or has ended. The error that is left is the answer; after that the program tries anew, and so do
+      // we.
       if (const int code = net::take_error(own.fd.get()); code != 0) return reply(call, ReturnErrno{code});
       if (!net::outside(address, own.domain)) return reply(call, ReturnErrno{ECONNABORTED});
       return connect_tcp(std::move(judgement), address);
@@ -127,12 +130,14 @@ void Gate::connect_inside(Judgement judgement, const std::string& address) {
   const Call call = judgement.call;
   Calling& calling = *judgement.calling;
   if (calling.socket.home != net::Home::Sandbox) return reply(call, ReturnErrno{EACCES});
-  const bool waits = !calling.socket.non_blocking && calling.socket.type != SOCK_DGRAM && calling.socket.domain != AF_NETLINK && !net::disconnects(address);
+  const bool waits = !calling.socket.non_blocking && calling.socket.type != SOCK_DGRAM &&
+                     calling.socket.domain != AF_NETLINK && !net::disconnects(address);
   if (!waits) return reply(call, to_reply(connect_now(calling.socket.fd.get(), address.data(), address.size())));
   sockaddr_storage copy{};
   std::memcpy(&copy, address.data(), std::min(address.size(), sizeof copy));
-  auto started = rooms_.connects.connect(call, std::move(calling.socket.fd), copy, static_cast<socklen_t>(address.size()),
-                                         [this, call](int code) { reply(call, to_reply(code)); });
+  auto started =
+      rooms_.connects.connect(call, std::move(calling.socket.fd), copy, static_cast<socklen_t>(address.size()),
+                              [this, call](int code) { reply(call, to_reply(code)); });
   if (!started) reply(call, ReturnErrno{started.error().code});
 }
 
@@ -172,7 +177,8 @@ void Gate::connect_path(Judgement judgement, std::string path) {
   if (judgement.decision.verdict == Verdict::Allow) return connect_allowed(std::move(judgement));
   // Somebody else's service is reached by a rule that names it, not by a question: what it would do nobody can tell.
   judgement.decision.verdict = Verdict::Deny;
-  if (judgement.decision.reason.empty() || judgement.decision.rule.line == 0) judgement.decision.reason = "a socket outside needs a rule that allows it";
+  if (judgement.decision.reason.empty() || judgement.decision.rule.line == 0)
+    judgement.decision.reason = "a socket outside needs a rule that allows it";
   deny(judgement, judgement.decision.error == EPERM ? EACCES : judgement.decision.error);
 }
 
@@ -182,25 +188,28 @@ void Gate::connect_allowed(Judgement judgement) {
   auto permit = rooms_.log.intent(act, asked ? record::Durability::Durable : record::Durability::Buffered);
   if (!permit) return reply(judgement.call, ReturnErrno{EPERM});
   if (judgement.calling->outside) {
-    if (auto name = rooms_.lookups.behind(judgement.calling->outside->text)) return dial_name(std::move(judgement), std::move(*permit), *name);
+    if (auto name = rooms_.lookups.behind(judgement.calling->outside->text))
+      return dial_name(std::move(judgement), std::move(*permit), *name);
     return dial(std::move(judgement), std::move(*permit));
   }
 
   const std::uint64_t sequence = permit->sequence();
   const sockaddr_un address = address_of(judgement.calling->peer.get());
   if (judgement.calling->socket.non_blocking) {
-    return finish_connect(judgement, sequence, connect_now(judgement.calling->socket.fd.get(), &address, sizeof address));
+    return finish_connect(judgement, sequence,
+                          connect_now(judgement.calling->socket.fd.get(), &address, sizeof address));
   }
   sockaddr_storage copy{};
   std::memcpy(&copy, &address, sizeof address);
   auto shared = std::make_shared<Judgement>(std::move(judgement));
-  auto started = rooms_.connects.connect(shared->call, std::move(shared->calling->socket.fd), copy, sizeof address,
-                                         [this, shared, sequence](int code) { finish_connect(*shared, sequence, code); });
+  auto started =
+      rooms_.connects.connect(shared->call, std::move(shared->calling->socket.fd), copy, sizeof address,
+                              [this, shared, sequence](int code) { finish_connect(*shared, sequence, code); });
   if (!started) finish_connect(*shared, sequence, started.error().code);
 }
 
-// The agent has a made-up address in hand; now that the connect is allowed, the name may leave the machine. What it leads
-// to must not be denied by address.
+// The agent has a made-up address in hand; now that the connect is allowed, the name may leave the machine. What it
+// leads to must not be denied by address.
 void Gate::dial_name(Judgement judgement, Permit permit, const std::string& name) {
   auto shared = std::make_shared<std::pair<Judgement, Permit>>(std::move(judgement), std::move(permit));
   rooms_.lookups.resolve(name, [this, shared](const std::string& address) {
@@ -212,7 +221,8 @@ void Gate::dial_name(Judgement judgement, Permit permit, const std::string& name
     subject.address = outside->text;
     const Decision& again = *rooms_.policy.judge(resolved.request).decision;
     if (again.verdict == Verdict::Deny) {
-      if (auto status = rooms_.log.outcome(sequence, record::Outcome{EACCES}); !status && events_.trouble) events_.trouble(status.error());
+      if (auto status = rooms_.log.outcome(sequence, record::Outcome{EACCES}); !status && events_.trouble)
+        events_.trouble(status.error());
       resolved.decision = again;
       resolved.answer.reset();
       return deny(resolved, EACCES);
@@ -228,7 +238,8 @@ void Gate::dial(Judgement judgement, Permit permit) {
   auto dialling = net::dial(permit, own, *judgement.calling->outside);
   if (!dialling) return finish_connect(judgement, sequence, dialling.error().code);
   UniqueFd socket = std::move(dialling->socket);
-  if (dialling->error != 0 && dialling->error != EINPROGRESS) return finish_connect(judgement, sequence, dialling->error);
+  if (dialling->error != 0 && dialling->error != EINPROGRESS)
+    return finish_connect(judgement, sequence, dialling->error);
 
   if (own.non_blocking) {
     const int placed = place(judgement, socket.get());

@@ -92,10 +92,13 @@ std::vector<GateProof> prove_gates() {
   if (!ready) return {{"gates", false, "no scratch folder could be made in /var/tmp or /tmp"}};
 
   // Each line tries one thing; the last ones must work, else a sandbox in which nothing runs would pass.
-  const bool ran = run_session(scratch.path(),
-                               "rm -f unlink; mv rename gone; echo x >mine; mv -f mine over; truncate -s 0 truncate;"
-                               "echo x >>open; true >open; chmod 777 mode; echo mine >made; echo x >temporary && rm temporary; exit 0");
-  out.push_back({"session", ran, ran ? "a headless session ran" : "a headless session could not be run; 'assent run --headless -- true' says why"});
+  const bool ran = run_session(
+      scratch.path(),
+      "rm -f unlink; mv rename gone; echo x >mine; mv -f mine over; truncate -s 0 truncate;"
+      "echo x >>open; true >open; chmod 777 mode; echo mine >made; echo x >temporary && rm temporary; exit 0");
+  out.push_back({"session", ran,
+                 ran ? "a headless session ran"
+                     : "a headless session could not be run; 'assent run --headless -- true' says why"});
   if (!ran) return out;
   for (const auto& name : names) {
     const bool held = is_as_before(work + "/" + name);
@@ -106,7 +109,9 @@ std::vector<GateProof> prove_gates() {
   out.back().held = out.back().held && mode_held;
   auto made = sys::read_file(AT_FDCWD, (work + "/made").c_str());
   const bool works = made && *made == "mine\n" && ::access((work + "/temporary").c_str(), F_OK) != 0;
-  out.push_back({"own work", works, works ? "the agent makes, changes and deletes what is its own" : "the agent cannot work on its own files"});
+  out.push_back(
+      {"own work", works,
+       works ? "the agent makes, changes and deletes what is its own" : "the agent cannot work on its own files"});
   return out;
 }
 

@@ -74,17 +74,23 @@ Hiding find_hidden(const decide::Policy& policy, const std::vector<std::string>&
   std::vector<std::string> gated;
   for (const auto& folder : policy.settings().gated) gated.push_back(folder.path);
   const auto until = Clock::now() + kPatience;
-  const auto place = [&](const std::string& path) { (below_any(path, gated) ? out.masked : out.absent).push_back(path); };
+  const auto place = [&](const std::string& path) {
+    (below_any(path, gated) ? out.masked : out.absent).push_back(path);
+  };
 
   bool look_into_gated = false;
   for (const auto& path : own) {
-    if (!below_any(path, gated)) out.absent.push_back(path);
-    else if (sys::statx(AT_FDCWD, path.c_str())) out.masked.push_back(path);
+    if (!below_any(path, gated))
+      out.absent.push_back(path);
+    else if (sys::statx(AT_FDCWD, path.c_str()))
+      out.masked.push_back(path);
   }
   for (const auto& hide : policy.settings().hide) {
     if (!hide.plain.empty()) {
-      if (!below_any(hide.plain, gated)) out.absent.push_back(hide.plain);
-      else look_into_gated = true;
+      if (!below_any(hide.plain, gated))
+        out.absent.push_back(hide.plain);
+      else
+        look_into_gated = true;
       continue;
     }
     const std::string expanded = decide::expand(hide.text, policy.places()).value_or(hide.text);
@@ -96,13 +102,18 @@ Hiding find_hidden(const decide::Policy& policy, const std::vector<std::string>&
     look_into_gated |= reaches_gated;
     if (below_any(base, gated)) continue;
     if (any_depth || expanded.find("**") != std::string::npos) {
-      out.notes.push_back(fmt::format("hide \"{}\" holds inside the gated folders only; name the folders outside them", show(hide.text)));
+      out.notes.push_back(fmt::format("hide \"{}\" holds inside the gated folders only; name the folders outside them",
+                                      show(hide.text)));
       continue;
     }
-    const auto levels = std::count(expanded.begin() + static_cast<std::ptrdiff_t>(base == "/" ? 0 : base.size()), expanded.end(), '/');
-    Search search(policy, until, [&](const std::string& path) { if (!below_any(path, gated)) out.absent.push_back(path); });
+    const auto levels =
+        std::count(expanded.begin() + static_cast<std::ptrdiff_t>(base == "/" ? 0 : base.size()), expanded.end(), '/');
+    Search search(policy, until, [&](const std::string& path) {
+      if (!below_any(path, gated)) out.absent.push_back(path);
+    });
     if (!search.below(AT_FDCWD, base, base, 0, static_cast<int>(levels))) {
-      out.notes.push_back(fmt::format("looking for hide \"{}\" took too long: not all of it may be hidden", show(hide.text)));
+      out.notes.push_back(
+          fmt::format("looking for hide \"{}\" took too long: not all of it may be hidden", show(hide.text)));
     }
   }
   if (look_into_gated) {
@@ -110,7 +121,8 @@ Hiding find_hidden(const decide::Policy& policy, const std::vector<std::string>&
       Search search(policy, until, place);
       if (!search.below(AT_FDCWD, folder, folder, 0, kDeepest)) {
         out.gate_reads = true;
-        out.notes.push_back(fmt::format("looking for hidden files below {} took too long: reading there is gated", show(folder)));
+        out.notes.push_back(
+            fmt::format("looking for hidden files below {} took too long: reading there is gated", show(folder)));
       }
     }
   }

@@ -23,9 +23,9 @@ struct Judgement {
   std::vector<Target> targets;
   Request request;
   Decision decision;
-  std::optional<Answer> answer;  // a human's, or a scope's that a human's answer opened
+  std::optional<Answer> answer;      // a human's, or a scope's that a human's answer opened
   std::unique_ptr<Calling> calling;  // of connect and bind only
-  int attempts = 0;              // how often it was judged: somebody was faster than the act
+  int attempts = 0;                  // how often it was judged: somebody was faster than the act
 };
 
 }  // namespace assent::session

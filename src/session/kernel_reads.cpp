@@ -10,7 +10,8 @@ namespace assent::session {
 namespace {
 
 // Below /proc/PID: what any user may read of any process (ps, top).
-constexpr std::array<std::string_view, 8> kOpenToAll{"", "stat", "statm", "status", "cmdline", "comm", "cgroup", "task"};
+constexpr std::array<std::string_view, 8> kOpenToAll{"",        "stat", "statm",  "status",
+                                                     "cmdline", "comm", "cgroup", "task"};
 
 std::string_view next_part(std::string_view& rest) {
   const auto slash = rest.find('/');
@@ -46,7 +47,8 @@ std::optional<int> refused_read(const Target& target, const resolve::Caller& cal
 }
 
 bool is_own_terminal(const Target& target) {
-  return target.stat && S_ISCHR(target.stat->stx_mode) && target.stat->stx_rdev_major == 5 && target.stat->stx_rdev_minor == 0;
+  return target.stat && S_ISCHR(target.stat->stx_mode) && target.stat->stx_rdev_major == 5 &&
+         target.stat->stx_rdev_minor == 0;
 }
 
 }  // namespace assent::session

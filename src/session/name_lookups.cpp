@@ -12,9 +12,10 @@ Result<std::unique_ptr<NameLookups>> NameLookups::create(Rooms rooms, launch::Sa
   auto upstream = net::Upstream::create(rooms.loop);
   if (!upstream) return pass(std::move(upstream));
   raw->upstream_ = std::move(*upstream);
-  auto server = net::NameServer::create({rooms.loop, *raw->upstream_, raw->memory_, std::move(sockets.datagrams), std::move(sockets.stream),
-                                         [raw](const std::string& name) { return raw->rule(name); },
-                                         [raw](const std::string& name) { raw->refused(name); }});
+  auto server =
+      net::NameServer::create({rooms.loop, *raw->upstream_, raw->memory_, std::move(sockets.datagrams),
+                               std::move(sockets.stream), [raw](const std::string& name) { return raw->rule(name); },
+                               [raw](const std::string& name) { raw->refused(name); }});
   if (!server) return pass(std::move(server));
   raw->server_ = std::move(*server);
   return self;
@@ -23,13 +24,16 @@ Result<std::unique_ptr<NameLookups>> NameLookups::create(Rooms rooms, launch::Sa
 net::Ruled NameLookups::rule(const std::string& name) const {
   const Decision& decision = *rooms_.policy.judge_name(name).decision;
   switch (decision.verdict) {
-    case Verdict::Allow: return {net::Treatment::Resolve, {}};
+    case Verdict::Allow:
+      return {net::Treatment::Resolve, {}};
     case Verdict::Ask:
       if (rooms_.denials.attendance() == Attendance::Human) return {net::Treatment::StandIn, {}};
       return {net::Treatment::Refuse, "assent: needs a human, none is attached"};
-    case Verdict::Deny: break;
+    case Verdict::Deny:
+      break;
   }
-  return {net::Treatment::Refuse, "assent: " + (decision.reason.empty() ? std::string("a rule denies it") : decision.reason)};
+  return {net::Treatment::Refuse,
+          "assent: " + (decision.reason.empty() ? std::string("a rule denies it") : decision.reason)};
 }
 
 void NameLookups::refused(const std::string& name) {
@@ -40,9 +44,10 @@ void NameLookups::refused(const std::string& name) {
 }
 
 void NameLookups::resolve(const std::string& name, std::function<void(std::string address)> done) {
-  upstream_->ask(name, net::Upstream::Family::Ipv4, [done = std::move(done)](net::Upstream::Answer, const std::vector<net::Found>& found) {
-    done(found.empty() ? std::string() : found.front().address);
-  });
+  upstream_->ask(name, net::Upstream::Family::Ipv4,
+                 [done = std::move(done)](net::Upstream::Answer, const std::vector<net::Found>& found) {
+                   done(found.empty() ? std::string() : found.front().address);
+                 });
 }
 
 std::string inner_resolv_conf(std::string_view text) {

@@ -1,5 +1,6 @@
 // NameLookups: the resolver of the agent's network, wired to the policy and the record. In: the sockets made inside.
-// Out: answers by policy; what names an address was given out for; the address behind a name that a human was asked about.
+// Out: answers by policy; what names an address was given out for; the address behind a name that a human was asked
+// about.
 #pragma once
 
 #include <functional>

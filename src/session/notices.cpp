@@ -27,23 +27,20 @@ std::string without_markup(const std::string& text) {
   std::string out;
   for (const char c : text) {
     switch (c) {
-      case '&': out += "&amp;"; break;
-      case '<': out += "&lt;"; break;
-      case '>': out += "&gt;"; break;
-      default: out += c;
+      case '&':
+        out += "&amp;";
+        break;
+      case '<':
+        out += "&lt;";
+        break;
+      case '>':
+        out += "&gt;";
+        break;
+      default:
+        out += c;
     }
   }
   return out;
-}
-
-std::string recovery_word(Recovery recovery) {
-  switch (recovery) {
-    case Recovery::Vault: return "vault";
-    case Recovery::Git: return "git";
-    case Recovery::None: return "none";
-    case Recovery::NoLoss: return "no loss";
-  }
-  return "none";
 }
 
 }  // namespace
@@ -65,7 +62,7 @@ std::string notice_json(const Question& question) {
     out["complete"] = question.radius->complete;
     out["root"] = show(question.radius->root);
   }
-  out["recovery"] = recovery_word(question.recovery);
+  out["recovery"] = name(question.recovery);
   out["rule"] = show(to_string(question.decision.rule));
   out["reason"] = show(question.decision.reason);
   out["quorum"] = question.decision.quorum;

@@ -1,6 +1,7 @@
-// Notices: tells people elsewhere that a question waits ([notify] of the profile): a program of the user's choice, which
-// gets the question as JSON on its standard input, and the desktop. Nothing that is passed on could answer the question:
-// an answer needs the user's own uid on the daemon's socket, or a key on the terminal. Never waits, never holds anything up.
+// Notices: tells people elsewhere that a question waits ([notify] of the profile): a program of the user's choice,
+// which gets the question as JSON on its standard input, and the desktop. Nothing that is passed on could answer the
+// question: an answer needs the user's own uid on the daemon's socket, or a key on the terminal. Never waits, never
+// holds anything up.
 #pragma once
 
 #include <string>

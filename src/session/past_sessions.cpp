@@ -43,7 +43,8 @@ std::optional<broker::HalfDone> half_done(const record::Interrupted& act) {
   for (const auto& object : act.objects) {
     if (object.operation != name(Operation::Delete) || object.id.empty()) continue;
     const Split place = split(object.path);
-    out = broker::HalfDone{place.directory, broker::stage_name(act.nonce, act.sequence), place.name, parse_id(object.id), std::nullopt};
+    out = broker::HalfDone{place.directory, broker::stage_name(act.nonce, act.sequence), place.name,
+                           parse_id(object.id), std::nullopt};
   }
   if (!out) return out;
   for (const auto& object : act.objects) {
@@ -65,7 +66,8 @@ std::vector<std::string> mend_past_sessions(const std::string& state) {
     if (!repaired) return pass(std::move(repaired));
     const std::string path = half->directory + "/" + half->name;
     switch (*repaired) {
-      case broker::Repaired::Nothing: return std::string("nothing was staged");
+      case broker::Repaired::Nothing:
+        return std::string("nothing was staged");
       case broker::Repaired::PutBack:
         said.push_back(fmt::format("put {} back, which session {} was killed over", show(path), act.session));
         return std::string("put back");

@@ -1,4 +1,5 @@
-// Sessions whose supervisor was killed: before a new one starts, their records are completed and what was half done is put back.
+// Sessions whose supervisor was killed: before a new one starts, their records are completed and what was half done is
+// put back.
 #pragma once
 
 #include <string>

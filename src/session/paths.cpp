@@ -48,7 +48,8 @@ Result<std::string> canonical(const std::string& path) {
 Result<Paths> Paths::from_environment() {
   Paths out;
   const std::string home = variable("HOME");
-  if (home.empty()) return fail(ENOENT, "cannot find the home folder: HOME is not set to an absolute path (ENOENT); set HOME");
+  if (home.empty())
+    return fail(ENOENT, "cannot find the home folder: HOME is not set to an absolute path (ENOENT); set HOME");
   auto real = canonical(home);
   if (!real) return pass(std::move(real));
   out.home = *real;

@@ -1,4 +1,5 @@
-// Where assent keeps its own things on this machine (cli.md, "Configuration is found at"). None of it is visible inside.
+// Where assent keeps its own things on this machine (cli.md, "Configuration is found at"). None of it is visible
+// inside.
 #pragma once
 
 #include <string>
@@ -9,11 +10,11 @@
 namespace assent::session {
 
 struct Paths {
-  std::string home;          // $HOME, canonical
-  std::string state;         // $XDG_STATE_HOME/assent
-  std::string config;        // $XDG_CONFIG_HOME/assent
-  std::string runtime;       // $XDG_RUNTIME_DIR/assent; empty where there is no runtime folder
-  std::string runtime_base;  // $XDG_RUNTIME_DIR
+  std::string home;                  // $HOME, canonical
+  std::string state;                 // $XDG_STATE_HOME/assent
+  std::string config;                // $XDG_CONFIG_HOME/assent
+  std::string runtime;               // $XDG_RUNTIME_DIR/assent; empty where there is no runtime folder
+  std::string runtime_base;          // $XDG_RUNTIME_DIR
   std::vector<std::string> daemons;  // sockets of approval daemons (approve/daemon_link.h)
 
   // ENOENT where HOME is unset or no folder: without it, `~` in a profile would name nothing and hide nothing.

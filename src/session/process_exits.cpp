@@ -35,7 +35,8 @@ void ProcessExits::watch(std::uint64_t process, int pidfd) {
   if (!fresh) return;
   place->second.reset(::fcntl(pidfd, F_DUPFD_CLOEXEC, 0));
   // Out of descriptors: its end is not recorded, and it is tried again at its next call.
-  if (!place->second || !loop_.add(place->second.get(), EPOLLIN, [this, process](std::uint32_t) { look(process, 1); })) {
+  if (!place->second ||
+      !loop_.add(place->second.get(), EPOLLIN, [this, process](std::uint32_t) { look(process, 1); })) {
     watched_.erase(place);
   }
 }

@@ -24,8 +24,8 @@ bool loses_content(Operation operation) {
 
 }  // namespace
 
-Questions::Questions(EventLoop& loop, approve::Approver& approver, record::AuditLog& log, Facts facts, Answered answered,
-                     StillWaiting still_waiting)
+Questions::Questions(EventLoop& loop, approve::Approver& approver, record::AuditLog& log, Facts facts,
+                     Answered answered, StillWaiting still_waiting)
     : loop_(loop),
       approver_(approver),
       log_(log),
@@ -62,7 +62,8 @@ Question Questions::build(const Judgement& judgement) {
     options.git = facts_.git;
     options.is_own = facts_.is_own;
     const std::string root = radius_root(*out.process, asked.object);
-    auto pinned = sys::openat2(facts_.host_root, root.c_str() + 1, O_PATH | O_NOFOLLOW, RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
+    auto pinned = sys::openat2(facts_.host_root, root.c_str() + 1, O_PATH | O_NOFOLLOW,
+                               RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
     auto stat = pinned ? sys::statx(pinned->get(), "") : Result<struct statx>(fail(ENOENT));
     if (stat && S_ISDIR(stat->stx_mode)) {
       out.radius = resolve::count(pinned->get(), root, options);

@@ -41,7 +41,8 @@ std::string radius_root(const Process& process, std::string_view path) {
     if (word.empty() || word[0] == '-') continue;
     std::string candidate = absolute(word, process.cwd);
     // The widest operand that holds it: deleting works its way through all of that.
-    if (approve::lies_below(path, candidate) && (best.empty() || candidate.size() < best.size())) best = std::move(candidate);
+    if (approve::lies_below(path, candidate) && (best.empty() || candidate.size() < best.size()))
+      best = std::move(candidate);
   }
   return best.empty() ? std::string(path) : best;
 }

@@ -14,15 +14,15 @@ enum class Loudness { Quiet, Normal, Verbose };
 enum class FailOnDenial { No, Yes };
 
 struct RunOptions {
-  std::vector<std::string> given;          // the words of the command line, for the record
+  std::vector<std::string> given;  // the words of the command line, for the record
   std::vector<std::string> command;
-  std::vector<std::string> profiles;       // names or files; later ones add rules in front
+  std::vector<std::string> profiles;  // names or files; later ones add rules in front
   std::optional<std::string> project;
-  std::optional<std::string> mode;         // live | plan | freeze
-  AskOn ask = AskOn::Automatic;            // Nobody: --headless
+  std::optional<std::string> mode;  // live | plan | freeze
+  AskOn ask = AskOn::Automatic;     // Nobody: --headless
   std::optional<std::chrono::seconds> timeout;
   FailOnDenial fail_on_denial = FailOnDenial::No;
-  std::vector<std::string> environment;    // NAME or NAME=VALUE
+  std::vector<std::string> environment;  // NAME or NAME=VALUE
   std::vector<std::string> allow_hosts;
   std::vector<std::string> write;
   std::vector<std::string> read;

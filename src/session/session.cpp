@@ -31,8 +31,8 @@
 #include "session/connects.h"
 #include "session/freezes.h"
 #include "session/gate.h"
-#include "session/notices.h"
 #include "session/name_lookups.h"
+#include "session/notices.h"
 #include "session/past_sessions.h"
 #include "session/powers.h"
 #include "session/profile_hashes.h"
@@ -173,7 +173,8 @@ Status Session::prepare() {
 
   for (const auto& problem : mend_past_sessions(paths_.state)) tell(problem);
 
-  if (::getrandom(&nonce_, sizeof nonce_, 0) != static_cast<ssize_t>(sizeof nonce_)) return sys::last_error("cannot get random bytes");
+  if (::getrandom(&nonce_, sizeof nonce_, 0) != static_cast<ssize_t>(sizeof nonce_))
+    return sys::last_error("cannot get random bytes");
   record::SessionInfo info;
   info.name = options_.session_name;
   info.command = options_.command;
@@ -197,7 +198,8 @@ Status Session::prepare() {
 Status Session::choose_approver() {
   const bool terminal = ::isatty(0) == 1 || ::isatty(1) == 1 || ::isatty(2) == 1;
   std::unique_ptr<approve::Approver> prompt;
-  if (options_.ask == AskOn::Terminal && !terminal) return fail(ENOTTY, "cannot ask on the terminal: there is none (ENOTTY); use --headless");
+  if (options_.ask == AskOn::Terminal && !terminal)
+    return fail(ENOTTY, "cannot ask on the terminal: there is none (ENOTTY); use --headless");
   if (options_.ask != AskOn::Nobody && terminal) {
     auto made = terminal_prompt();
     if (!made) return pass(std::move(made));
@@ -239,7 +241,8 @@ Result<std::unique_ptr<approve::Approver>> Session::terminal_prompt() {
   const char* no_colour = ::getenv("NO_COLOR");
   prompt.colour = no_colour == nullptr || no_colour[0] == '\0' ? approve::Colour::Yes : approve::Colour::No;
   prompt.mark = new_mark();
-  if (options_.loudness != Loudness::Quiet) tell(fmt::format("questions of assent carry the word {}; the agent does not know it", prompt.mark));
+  if (options_.loudness != Loudness::Quiet)
+    tell(fmt::format("questions of assent carry the word {}; the agent does not know it", prompt.mark));
   return std::make_unique<approve::OwnRights>(std::make_unique<approve::TerminalPrompt>(*loop_, *relay_, prompt),
                                               approve::person_of(::getuid(), ::getgid()));
 }
@@ -297,7 +300,9 @@ Status Session::wire_rooms() {
     parts.mounts[id] = resolve::Mount{entry.zone, built ? resolve::Backing::Built : resolve::Backing::Host};
   }
   parts.hidden = [this](std::string_view path) { return policy_->hidden(path); };
-  parts.unknown = [this](std::uint64_t id, int folder) { return resolve::Mount{sandbox_->mounts().zone(id, folder), resolve::Backing::Host}; };
+  parts.unknown = [this](std::uint64_t id, int folder) {
+    return resolve::Mount{sandbox_->mounts().zone(id, folder), resolve::Backing::Host};
+  };
   auto view = resolve::View::create(std::move(parts));
   if (!view) return pass(std::move(view));
   view_.emplace(std::move(*view));
@@ -332,8 +337,13 @@ Status Session::wire_rooms() {
     notices_.emplace(*loop_, Notices::Options{notify.command, notify.desktop.value_or(false)});
     facts.waits = [this](const Question& question) { notices_->question_waits(question); };
   }
-  questions_.emplace(*loop_, *approver_, *log_, std::move(facts), [this](Judgement judgement) { gate_->resume(std::move(judgement)); arm_flush(); },
-                     [this](std::uint64_t call) { return listener_->alive(call); });
+  questions_.emplace(
+      *loop_, *approver_, *log_, std::move(facts),
+      [this](Judgement judgement) {
+        gate_->resume(std::move(judgement));
+        arm_flush();
+      },
+      [this](std::uint64_t call) { return listener_->alive(call); });
   denials_.emplace(*denials_file_, attendance_);
   auto freezes = Freezes::create(*loop_, {paths_.state, kSystemFolder}, [this] {
     if (!gate_) return;
@@ -357,17 +367,22 @@ Status Session::wire_rooms() {
     loop_->stop();
   };
   events.trouble = [this](const Error& error) { tell(error.what); };
-  if (options_.loudness == Loudness::Verbose) events.judged = [this](const Judgement& judgement, int error) { say(judgement, error); };
-  gate_.emplace(Gate::Rooms{*loop_, *listener_, *callers_, *resolver_, own_, *policy_, sandbox_->floor(), *log_, *broker_, *questions_,
-                            *blocking_, *connects_, *lookups_, *denials_, *freezes_, place_.project, *exits_, [this](const std::string& path, const FileId& id) { return recoverable(path, id); },
-                            relay_ ? relay_->slave() : -1},
-                std::move(events));
+  if (options_.loudness == Loudness::Verbose)
+    events.judged = [this](const Judgement& judgement, int error) { say(judgement, error); };
+  gate_.emplace(
+      Gate::Rooms{*loop_, *listener_, *callers_, *resolver_, own_, *policy_, sandbox_->floor(), *log_, *broker_,
+                  *questions_, *blocking_, *connects_, *lookups_, *denials_, *freezes_, place_.project, *exits_,
+                  [this](const std::string& path, const FileId& id) { return recoverable(path, id); },
+                  relay_ ? relay_->slave() : -1},
+      std::move(events));
   return {};
 }
 
 Status Session::watch() {
-  if (auto status = loop_->add_direct(listener_->fd(), [this](std::uint32_t events) { on_listener(events); }); !status) return status;
-  if (auto status = loop_->add(sandbox_->events(), EPOLLIN, [this](std::uint32_t) { on_agent(); }); !status) return status;
+  if (auto status = loop_->add_direct(listener_->fd(), [this](std::uint32_t events) { on_listener(events); }); !status)
+    return status;
+  if (auto status = loop_->add(sandbox_->events(), EPOLLIN, [this](std::uint32_t) { on_agent(); }); !status)
+    return status;
 
   // With a terminal the relay has its signals; the rest are passed on to the agent.
   sigemptyset(&signal_mask_);
@@ -406,12 +421,15 @@ void Session::on_agent() {
     last_ = **event;
     switch (last_.kind) {
       case launch::AgentEvent::Kind::ExecFailed:
-      case launch::AgentEvent::Kind::Continued: break;
+      case launch::AgentEvent::Kind::Continued:
+        break;
       case launch::AgentEvent::Kind::Stopped:
         if (relay_) relay_->agent_stopped();
         break;
       case launch::AgentEvent::Kind::Exited:
-      case launch::AgentEvent::Kind::Killed: loop_->stop(); return;
+      case launch::AgentEvent::Kind::Killed:
+        loop_->stop();
+        return;
       case launch::AgentEvent::Kind::Gone:
         give_up(Error{ECHILD, "the first process of the sandbox was killed (ECHILD); everything inside has ended"});
         return;
@@ -437,14 +455,18 @@ void Session::give_up(const Error& error) {
 
 bool Session::recoverable(const std::string& path, const FileId& id) const {
   if (!approve::lies_below(path, place_.project) || path.size() == place_.project.size()) return false;
-  auto stat = sys::openat2(view_->host_root(), path.c_str() + 1, O_PATH | O_NOFOLLOW, RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS)
-                  .and_then([](const UniqueFd& fd) -> tl::expected<struct statx, Error> { return sys::statx(fd.get(), ""); });
-  return stat && sys::id_of(*stat) == id && git_.holds_unmodified(std::string_view(path).substr(place_.project.size() + 1), *stat);
+  auto stat =
+      sys::openat2(view_->host_root(), path.c_str() + 1, O_PATH | O_NOFOLLOW,
+                   RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS)
+          .and_then([](const UniqueFd& fd) -> tl::expected<struct statx, Error> { return sys::statx(fd.get(), ""); });
+  return stat && sys::id_of(*stat) == id &&
+         git_.holds_unmodified(std::string_view(path).substr(place_.project.size() + 1), *stat);
 }
 
 void Session::say(const Judgement& judgement, int error) {
   const SubjectText text = subject_text(judgement);
-  tell(fmt::format("{} {} {} ({})", error == 0 ? "allowed" : "denied", text.operation, show(text.object), to_string(judgement.decision.rule)));
+  tell(fmt::format("{} {} {} ({})", error == 0 ? "allowed" : "denied", text.operation, show(text.object),
+                   to_string(judgement.decision.rule)));
 }
 
 int Session::status_of_agent() const {
@@ -471,10 +493,12 @@ int Session::end() {
     tell(closed.error().what);
     return 125;
   }
-  if (exec_error_ != 0) tell(fmt::format("cannot run {}: {}", show(options_.command.front()), ::strerrordesc_np(exec_error_)));
+  if (exec_error_ != 0)
+    tell(fmt::format("cannot run {}: {}", show(options_.command.front()), ::strerrordesc_np(exec_error_)));
   const std::uint64_t denied = denials_->count();
   if (denied > 0 && options_.loudness != Loudness::Quiet && ::isatty(2) == 1) {
-    tell(fmt::format("{} act{} denied; 'assent log {}' tells", denied, denied == 1 ? " was" : "s were", log_->session()));
+    tell(fmt::format("{} act{} denied; 'assent log {}' tells", denied, denied == 1 ? " was" : "s were",
+                     log_->session()));
   }
   if (status == 0 && denied > 0 && options_.fail_on_denial == FailOnDenial::Yes) return 77;
   return status;

@@ -30,18 +30,25 @@ std::string profile_for(const std::vector<std::string>& command, const decide::L
 
 Result<Place> find_place(const RunOptions& options) {
   auto cwd = canonical(".");
-  if (!cwd) return fail(cwd.error().code, "cannot find the working directory: " + cwd.error().what + "; change to one that exists");
+  if (!cwd)
+    return fail(cwd.error().code,
+                "cannot find the working directory: " + cwd.error().what + "; change to one that exists");
   auto project = canonical(options.project.value_or(project_of(*cwd)));
   if (!project) return pass(std::move(project));
   auto stat = sys::statx(AT_FDCWD, project->c_str());
-  if (!stat || !S_ISDIR(stat->stx_mode)) return fail(ENOTDIR, fmt::format("cannot use {} as the project: it is no folder (ENOTDIR)", show(*project)));
-  if (*project == "/") return fail(EINVAL, "cannot use / as the project: everything would be the agent's to work in (EINVAL); name a folder with -C");
+  if (!stat || !S_ISDIR(stat->stx_mode))
+    return fail(ENOTDIR, fmt::format("cannot use {} as the project: it is no folder (ENOTDIR)", show(*project)));
+  if (*project == "/")
+    return fail(
+        EINVAL,
+        "cannot use / as the project: everything would be the agent's to work in (EINVAL); name a folder with -C");
   return Place{*project, approve::lies_below(*cwd, *project) ? *cwd : *project};
 }
 
 Result<decide::Policy> load_policy(const RunOptions& options, const Paths& paths, const std::string& project) {
   auto load = decide::load_options(project);
-  load.profiles = options.profiles.empty() ? std::vector<std::string>{profile_for(options.command, load)} : options.profiles;
+  load.profiles =
+      options.profiles.empty() ? std::vector<std::string>{profile_for(options.command, load)} : options.profiles;
   load.protect = paths.own_folders();
   load.allow_hosts = options.allow_hosts;
   load.write = options.write;

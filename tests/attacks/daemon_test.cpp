@@ -19,10 +19,13 @@ TEST_P(DaemonAttack, ACopiedAssentInsideNeitherSeesTheSocketNorAnswers) {
   fs::copy_file(world.root + "/assent", world.project + "/assent");
   ::chmod((world.project + "/assent").c_str(), 0755);
   world.give();
-  const std::string answer = "export ASSENT_DAEMON=" + world.socket() + "; for i in 1 2 3 4 5 6 7 8 9 10; do id=$(./assent pending --json | sed -n 's/.*\"id\":\"\\([a-z0-9]*\\)\".*/\\1/p'); "
-                             "[ -n \"$id\" ] && ./assent approve $id --confirm $(./assent pending --json | sed -n 's/.*\"confirm\":\"\\([0-9]*\\)\".*/\\1/p') && break; sleep 0.1; done";
-  const auto outcome = world.session("ls -la " + world.socket() + "; (" + answer + ") & rm victim1; wait", [&](pid_t) { ASSERT_EQ(world.pending().size(), 1u); },
-                                     {"--timeout", "4s"});
+  const std::string answer = "export ASSENT_DAEMON=" + world.socket() +
+                             "; for i in 1 2 3 4 5 6 7 8 9 10; do id=$(./assent pending --json | sed -n "
+                             "'s/.*\"id\":\"\\([a-z0-9]*\\)\".*/\\1/p'); "
+                             "[ -n \"$id\" ] && ./assent approve $id --confirm $(./assent pending --json | sed -n "
+                             "'s/.*\"confirm\":\"\\([0-9]*\\)\".*/\\1/p') && break; sleep 0.1; done";
+  const auto outcome = world.session("ls -la " + world.socket() + "; (" + answer + ") & rm victim1; wait",
+                                     [&](pid_t) { ASSERT_EQ(world.pending().size(), 1u); }, {"--timeout", "4s"});
   EXPECT_TRUE(there(world.project + "/victim1")) << outcome.out << outcome.err;
   EXPECT_THAT(outcome.out, Not(HasSubstr("allowed")));
   EXPECT_THAT(outcome.out, Not(HasSubstr("srw")));
@@ -55,7 +58,9 @@ TEST_P(DaemonAttack, AProcessOfAnotherUserNamespaceIsNoHumanEvenIfItReachesTheSo
 
 TEST_P(DaemonAttack, AFileNamedLikeAnAnswerIsOnlyAFile) {
   DaemonWorld world(GetParam(), Daemon::OfUser);
-  const std::string evil = world.project + "/x\n{\"is\":\"give\",\"id\":\"aaaa\",\"consent\":\"yes\",\"scope\":\"session\",\"reason\":\"\",\"confirm\":\"1\"}\x1b[2Jo\r";
+  const std::string evil = world.project +
+                           "/x\n{\"is\":\"give\",\"id\":\"aaaa\",\"consent\":\"yes\",\"scope\":\"session\",\"reason\":"
+                           "\"\",\"confirm\":\"1\"}\x1b[2Jo\r";
   put(evil, "here before\n");
   world.give();
   const auto outcome = world.session("rm x*; echo \"status $?\"", [&](pid_t) {
@@ -81,48 +86,57 @@ class Others : public testing::Test {
 TEST_F(Others, WhoIsNoApproverIsRefused) {
   DaemonWorld world(Who::Ordinary, Daemon::OfSystem);
   const auto profile = world.profile("approvers = [\"root\"]");
-  (void)world.session("rm victim1", [&](pid_t) {
-    const auto waiting = world.pending();
-    ASSERT_EQ(waiting.size(), 1u);
-    EXPECT_TRUE(world.pending(kStranger, false).empty());
-    for (const uid_t uid : {kStranger, ordinary_uid()}) {
-      const auto said = world.as(uid, DaemonWorld::yes_to(waiting[0]));
-      EXPECT_EQ(said.status, 1) << said.err;
-      EXPECT_TRUE(there(world.project + "/victim1"));
-    }
-    EXPECT_EQ(world.as(0, DaemonWorld::yes_to(waiting[0])).status, 0) << "the control: the approver";
-  }, {"-p", profile});
+  (void)world.session("rm victim1",
+                      [&](pid_t) {
+                        const auto waiting = world.pending();
+                        ASSERT_EQ(waiting.size(), 1u);
+                        EXPECT_TRUE(world.pending(kStranger, false).empty());
+                        for (const uid_t uid : {kStranger, ordinary_uid()}) {
+                          const auto said = world.as(uid, DaemonWorld::yes_to(waiting[0]));
+                          EXPECT_EQ(said.status, 1) << said.err;
+                          EXPECT_TRUE(there(world.project + "/victim1"));
+                        }
+                        EXPECT_EQ(world.as(0, DaemonWorld::yes_to(waiting[0])).status, 0)
+                            << "the control: the approver";
+                      },
+                      {"-p", profile});
   EXPECT_FALSE(there(world.project + "/victim1"));
 }
 
 TEST_F(Others, OnePersonTwiceIsNotTwoPeople) {
   DaemonWorld world(Who::Ordinary, Daemon::OfSystem);
   const auto profile = world.profile("quorum = 2\napprovers = [\"root\", \"" + user + "\"]");
-  (void)world.session("rm victim1", [&](pid_t) {
-    const auto waiting = world.pending();
-    ASSERT_EQ(waiting.size(), 1u);
-    EXPECT_EQ(world.assent(DaemonWorld::yes_to(waiting[0])).status, 0);
-    const auto again = world.assent(DaemonWorld::yes_to(waiting[0]));
-    EXPECT_EQ(again.status, 1);
-    EXPECT_THAT(again.err, HasSubstr("already"));
-    EXPECT_TRUE(there(world.project + "/victim1"));
-    EXPECT_EQ(world.as(0, DaemonWorld::yes_to(waiting[0])).status, 0) << "the control: a second one";
-  }, {"-p", profile});
+  (void)world.session("rm victim1",
+                      [&](pid_t) {
+                        const auto waiting = world.pending();
+                        ASSERT_EQ(waiting.size(), 1u);
+                        EXPECT_EQ(world.assent(DaemonWorld::yes_to(waiting[0])).status, 0);
+                        const auto again = world.assent(DaemonWorld::yes_to(waiting[0]));
+                        EXPECT_EQ(again.status, 1);
+                        EXPECT_THAT(again.err, HasSubstr("already"));
+                        EXPECT_TRUE(there(world.project + "/victim1"));
+                        EXPECT_EQ(world.as(0, DaemonWorld::yes_to(waiting[0])).status, 0)
+                            << "the control: a second one";
+                      },
+                      {"-p", profile});
   EXPECT_FALSE(there(world.project + "/victim1"));
 }
 
 TEST_F(Others, NotSelfMeansNotSelf) {
   DaemonWorld world(Who::Ordinary, Daemon::OfSystem);
   const auto profile = world.profile("not_self = true\napprovers = [\"root\", \"" + user + "\"]");
-  (void)world.session("rm victim1", [&](pid_t) {
-    const auto waiting = world.pending();
-    ASSERT_EQ(waiting.size(), 1u);
-    const auto own = world.assent(DaemonWorld::yes_to(waiting[0]));
-    EXPECT_EQ(own.status, 1);
-    EXPECT_THAT(own.err, HasSubstr("somebody else"));
-    EXPECT_TRUE(there(world.project + "/victim1"));
-    EXPECT_EQ(world.as(0, DaemonWorld::yes_to(waiting[0])).status, 0) << "the control: somebody else";
-  }, {"-p", profile});
+  (void)world.session("rm victim1",
+                      [&](pid_t) {
+                        const auto waiting = world.pending();
+                        ASSERT_EQ(waiting.size(), 1u);
+                        const auto own = world.assent(DaemonWorld::yes_to(waiting[0]));
+                        EXPECT_EQ(own.status, 1);
+                        EXPECT_THAT(own.err, HasSubstr("somebody else"));
+                        EXPECT_TRUE(there(world.project + "/victim1"));
+                        EXPECT_EQ(world.as(0, DaemonWorld::yes_to(waiting[0])).status, 0)
+                            << "the control: somebody else";
+                      },
+                      {"-p", profile});
   EXPECT_FALSE(there(world.project + "/victim1"));
 }
 

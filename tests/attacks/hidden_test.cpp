@@ -9,7 +9,8 @@
 namespace assent::run_test {
 namespace {
 
-constexpr const char* kWays[] = {"open", "openat", "openat2", "openat2-beneath", "reopen", "mmap", "link", "rename", "symlink", "readlink", "magic-cwd", "magic-root", "magic-pid1"};
+constexpr const char* kWays[] = {"open",   "openat",  "openat2",  "openat2-beneath", "reopen",     "mmap",      "link",
+                                 "rename", "symlink", "readlink", "magic-cwd",       "magic-root", "magic-pid1"};
 
 class Hidden : public ::testing::TestWithParam<std::tuple<const char*, Who>> {};
 
@@ -43,11 +44,13 @@ TEST_P(Hidden, StaysHiddenWhileTheHostReplacesIt) {
   EXPECT_EQ(get(place.file), "SECRET number 300\n") << "the hidden file itself was lost or changed";
 }
 
-INSTANTIATE_TEST_SUITE_P(Each, Hidden, ::testing::Combine(::testing::ValuesIn(kWays), ::testing::ValuesIn(everyone())), [](const auto& each) {
-  std::string text = std::string(std::get<0>(each.param)) + "_" + name(std::get<1>(each.param));
-  std::replace(text.begin(), text.end(), '-', '_');
-  return text;
-});
+INSTANTIATE_TEST_SUITE_P(Each, Hidden, ::testing::Combine(::testing::ValuesIn(kWays), ::testing::ValuesIn(everyone())),
+                         [](const auto& each) {
+                           std::string text =
+                               std::string(std::get<0>(each.param)) + "_" + name(std::get<1>(each.param));
+                           std::replace(text.begin(), text.end(), '-', '_');
+                           return text;
+                         });
 
 class Secrets : public AsEveryone {};
 
@@ -62,18 +65,21 @@ TEST_P(Secrets, ABindMountedMaskAloneLetsTheNewFileThrough) {
     ::chmod((world.root + "/new").c_str(), 0644);
     ::rename((world.root + "/new").c_str(), place.file.c_str());
   });
-  const auto outcome = world.run({"./victim", "spy", "open", "service/.env", "3"}, {}, [&](pid_t) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(300));
-    go = true;
-  }, [&] {
-    const uid_t uid = ::geteuid();
-    const gid_t gid = ::getegid();
-    if (::unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) ::_exit(96);
-    std::ofstream("/proc/self/setgroups") << "deny";
-    std::ofstream("/proc/self/uid_map") << uid << " " << uid << " 1";
-    std::ofstream("/proc/self/gid_map") << gid << " " << gid << " 1";
-    if (::mount("/dev/null", place.file.c_str(), nullptr, MS_BIND, nullptr) != 0) ::_exit(96);
-  });
+  const auto outcome = world.run(
+      {"./victim", "spy", "open", "service/.env", "3"}, {},
+      [&](pid_t) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(300));
+        go = true;
+      },
+      [&] {
+        const uid_t uid = ::geteuid();
+        const gid_t gid = ::getegid();
+        if (::unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) ::_exit(96);
+        std::ofstream("/proc/self/setgroups") << "deny";
+        std::ofstream("/proc/self/uid_map") << uid << " " << uid << " 1";
+        std::ofstream("/proc/self/gid_map") << gid << " " << gid << " 1";
+        if (::mount("/dev/null", place.file.c_str(), nullptr, MS_BIND, nullptr) != 0) ::_exit(96);
+      });
   replacer.join();
   EXPECT_EQ(number(outcome.out, "seen"), 1) << outcome.status << outcome.out << outcome.err;
 }
@@ -83,9 +89,12 @@ TEST_P(Secrets, OfTheProjectAreNotReadByTools) {
   const Place place(world);
   ::chmod(place.file.c_str(), 0755);
   const std::string script =
-      "cat service/.env; cp service/.env own-copy; cat own-copy; tar cf - service; grep -r SECRET .; ./service/.env; sh service/.env; dd if=service/.env status=none;"
-      "head -c 100 <service/.env; cat service/*.env service/.e*; find . -name .env -exec cat {} +; mv service/.env own-moved; cat own-moved; mv service own-service; cat own-service/.env;"
-      "ln service/.env own-link; cat own-link; cd service; cat .env; cat ./.env ../service/.env; exec 7<.env; cat <&7; cat /proc/self/fd/7 /dev/fd/7";
+      "cat service/.env; cp service/.env own-copy; cat own-copy; tar cf - service; grep -r SECRET .; ./service/.env; "
+      "sh service/.env; dd if=service/.env status=none;"
+      "head -c 100 <service/.env; cat service/*.env service/.e*; find . -name .env -exec cat {} +; mv service/.env "
+      "own-moved; cat own-moved; mv service own-service; cat own-service/.env;"
+      "ln service/.env own-link; cat own-link; cd service; cat .env; cat ./.env ../service/.env; exec 7<.env; cat <&7; "
+      "cat /proc/self/fd/7 /dev/fd/7";
   const auto without = World(GetParam()).shell("mkdir service; echo SECRET >service/.env; " + script);
   ASSERT_NE(without.out.find("SECRET"), std::string::npos);
   const auto outcome = world.shell_inside(script);
@@ -99,8 +108,10 @@ TEST_P(Secrets, OfTheHomeAreNotThere) {
   put(world.home + "/.config/gh/hosts.yml", "SECRET\n");
   put(world.home + "/.aws/credentials", "SECRET\n");
   world.give();
-  const std::string script = "cat ~/.ssh/id_ed25519 ~/.netrc ~/.config/gh/hosts.yml ~/.aws/credentials; ls -la ~/ ~/.config; grep -rs SECRET ~/; cat /proc/1/root$HOME/.netrc; cd ~/.ssh && cat id_ed25519; "
-                             "cat ../.netrc ../.ssh/id_ed25519; cat /proc/self/cwd/../.netrc";
+  const std::string script =
+      "cat ~/.ssh/id_ed25519 ~/.netrc ~/.config/gh/hosts.yml ~/.aws/credentials; ls -la ~/ ~/.config; grep -rs SECRET "
+      "~/; cat /proc/1/root$HOME/.netrc; cd ~/.ssh && cat id_ed25519; "
+      "cat ../.netrc ../.ssh/id_ed25519; cat /proc/self/cwd/../.netrc";
   ASSERT_NE(world.shell(script).out.find("SECRET"), std::string::npos);
   const auto outcome = world.shell_inside(script);
   EXPECT_EQ(outcome.out.find("SECRET"), std::string::npos) << outcome.out;
@@ -111,12 +122,15 @@ TEST_P(Secrets, OfTheHomeAreNotThere) {
 TEST_P(Secrets, NewInTheHomeStayAbsentWhenTheHostMakesThem) {
   World world(GetParam());
   fs::remove_all(world.home + "/.ssh");
-  const auto outcome = world.run_inside({"sh", "-c", "echo ready; i=0; while [ $i -lt 60 ]; do cat ~/.ssh/id ~/.netrc 2>/dev/null; sleep 0.01; i=$((i+1)); done"}, {}, [&](pid_t) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(250));
-    put(world.home + "/.ssh/id", "SECRET\n");
-    put(world.home + "/.netrc", "SECRET\n");
-    world.give();
-  });
+  const auto outcome = world.run_inside(
+      {"sh", "-c",
+       "echo ready; i=0; while [ $i -lt 60 ]; do cat ~/.ssh/id ~/.netrc 2>/dev/null; sleep 0.01; i=$((i+1)); done"},
+      {}, [&](pid_t) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(250));
+        put(world.home + "/.ssh/id", "SECRET\n");
+        put(world.home + "/.netrc", "SECRET\n");
+        world.give();
+      });
   EXPECT_EQ(outcome.out, "ready\n");
 }
 

@@ -13,7 +13,8 @@ class KernelDoors : public AsEveryone {};
 std::map<std::string, std::string> answers(const std::string& text) {
   std::map<std::string, std::string> out;
   std::istringstream lines(text);
-  for (std::string line; std::getline(lines, line);) out[line.substr(0, line.find(' '))] = line.substr(line.rfind(' ') + 1);
+  for (std::string line; std::getline(lines, line);)
+    out[line.substr(0, line.find(' '))] = line.substr(line.rfind(' ') + 1);
   return out;
 }
 
@@ -31,7 +32,8 @@ TEST_P(KernelDoors, EveryCallOfTheDenyListIsRefusedByTheFilter) {
     if (without.at(call) != answer) ++differ;
   }
   // As root nearly every call gets past the kernel's own door without assent; an ordinary user is stopped there more.
-  EXPECT_GE(differ, GetParam() == Who::Self && ::geteuid() == 0 ? 25 : 12) << "the control was refused too often to prove anything";
+  EXPECT_GE(differ, GetParam() == Who::Self && ::geteuid() == 0 ? 25 : 12)
+      << "the control was refused too often to prove anything";
 }
 
 TEST_P(KernelDoors, TheMemoryOfOthersTheKernelAndDevicesCannotBeOpened) {

@@ -15,11 +15,13 @@ Network* network() {
 }
 
 std::vector<std::string> attack(const World& world, const char* way) {
-  fs::copy_file(std::string(ASSENT_SOURCE_DIR) + "/tests/support/clients/network_attacks.py", world.project + "/attack.py", fs::copy_options::overwrite_existing);
+  fs::copy_file(std::string(ASSENT_SOURCE_DIR) + "/tests/support/clients/network_attacks.py",
+                world.project + "/attack.py", fs::copy_options::overwrite_existing);
   return {"/usr/bin/python3", world.project + "/attack.py", way, kPeer};
 }
 
-const std::vector<std::string> kAllowed{"--allow-host", "198.51.100.2:7000", "--allow-host", "198.51.100.2:7998", "--allow-host", "198.51.100.99:7000"};
+const std::vector<std::string> kAllowed{"--allow-host",      "198.51.100.2:7000", "--allow-host",
+                                        "198.51.100.2:7998", "--allow-host",      "198.51.100.99:7000"};
 
 class Reaching : public ::testing::TestWithParam<std::tuple<const char*, Who>> {};
 
@@ -44,13 +46,16 @@ TEST_P(Reaching, AServiceNobodyAllowedFails) {
   net.stop_on_host();
 }
 
-INSTANTIATE_TEST_SUITE_P(Each, Reaching,
-                         ::testing::Combine(::testing::Values("plain", "mapped", "disconnect_and_dial", "dial_after_failure", "dial_after_shutdown", "fastopen_sendto",
-                                                              "fastopen_sendmsg", "fastopen_connect", "fastopen_on_an_allowed_socket", "multipath", "datagram",
-                                                              "datagram_connected", "raced_port", "raced_unix_path", "unix_path", "unix_path_by_link", "unix_abstract",
-                                                              "unix_datagram", "host_loopback", "host_loopback_by_zero"),
-                                            ::testing::ValuesIn(everyone())),
-                         [](const auto& one) { return std::string(std::get<0>(one.param)) + "_" + name(std::get<1>(one.param)); });
+INSTANTIATE_TEST_SUITE_P(
+    Each, Reaching,
+    ::testing::Combine(::testing::Values("plain", "mapped", "disconnect_and_dial", "dial_after_failure",
+                                         "dial_after_shutdown", "fastopen_sendto", "fastopen_sendmsg",
+                                         "fastopen_connect", "fastopen_on_an_allowed_socket", "multipath", "datagram",
+                                         "datagram_connected", "raced_port", "raced_unix_path", "unix_path",
+                                         "unix_path_by_link", "unix_abstract", "unix_datagram", "host_loopback",
+                                         "host_loopback_by_zero"),
+                       ::testing::ValuesIn(everyone())),
+    [](const auto& one) { return std::string(std::get<0>(one.param)) + "_" + name(std::get<1>(one.param)); });
 
 class Turning : public ::testing::TestWithParam<std::tuple<const char*, Who>> {};
 
@@ -63,14 +68,17 @@ TEST_P(Turning, AnAllowedConnectionIntoSomethingElseFails) {
   ASSERT_EQ(control.out, "ok\n") << control.err;
   const auto inside = world.run(world.inside(attack(world, way), kAllowed));
   EXPECT_EQ(inside.status, 0) << inside.err;
-  EXPECT_TRUE(inside.out == "EPERM\n" || inside.out == "EINVAL\n" || inside.out == "ENODEV\n") << inside.out << inside.err;
+  EXPECT_TRUE(inside.out == "EPERM\n" || inside.out == "EINVAL\n" || inside.out == "ENODEV\n")
+      << inside.out << inside.err;
 }
 
-INSTANTIATE_TEST_SUITE_P(Each, Turning,
-                         ::testing::Combine(::testing::Values("listen_on_a_failed_connection", "bind_a_failed_connection", "to_a_device", "to_a_device_by_index",
-                                                              "route_options", "multicast_group", "multicast_source"),
-                                            ::testing::ValuesIn(everyone())),
-                         [](const auto& one) { return std::string(std::get<0>(one.param)) + "_" + name(std::get<1>(one.param)); });
+INSTANTIATE_TEST_SUITE_P(
+    Each, Turning,
+    ::testing::Combine(::testing::Values("listen_on_a_failed_connection", "bind_a_failed_connection", "to_a_device",
+                                         "to_a_device_by_index", "route_options", "multicast_group",
+                                         "multicast_source"),
+                       ::testing::ValuesIn(everyone())),
+    [](const auto& one) { return std::string(std::get<0>(one.param)) + "_" + name(std::get<1>(one.param)); });
 
 }  // namespace
 }  // namespace assent::run_test

@@ -52,7 +52,8 @@ TEST_P(OtherWays, HarmNothingForeign) {
     World world(who);
     const auto before = world.look();
     const auto outcome = world.run(attack(world), stdio(world));
-    ASSERT_NE(damage(before), "") << "the control did no damage: this test proves nothing\n" << outcome.out << outcome.err;
+    ASSERT_NE(damage(before), "") << "the control did no damage: this test proves nothing\n"
+                                  << outcome.out << outcome.err;
     ::chmod(world.home.c_str(), 0755);
     ::chmod((world.home + "/moved").c_str(), 0755);
   }
@@ -64,8 +65,12 @@ TEST_P(OtherWays, HarmNothingForeign) {
   EXPECT_NE(outcome.out, "") << outcome.err;
 }
 
-INSTANTIATE_TEST_SUITE_P(Each, OtherWays, ::testing::Combine(::testing::Range<std::size_t>(0, 15), ::testing::ValuesIn(everyone())),
-                         [](const auto& each) { return std::string(ways()[std::get<0>(each.param)].test) + "_" + name(std::get<1>(each.param)); });
+INSTANTIATE_TEST_SUITE_P(Each, OtherWays,
+                         ::testing::Combine(::testing::Range<std::size_t>(0, 15), ::testing::ValuesIn(everyone())),
+                         [](const auto& each) {
+                           return std::string(ways()[std::get<0>(each.param)].test) + "_" +
+                                  name(std::get<1>(each.param));
+                         });
 
 TEST_P(AsEveryone, ACallByTheX32GateIsRefused) {
   // Most kernels are built without that gate, so a control would prove nothing.
@@ -90,7 +95,10 @@ TEST_P(AsEveryone, AReadOnlyDescriptorStaysReadOnly) {
 }
 
 TEST_P(AsEveryone, AFolderOnStandardInputOpensNoDoor) {
-  const auto attack = [](const World& world) { return std::vector<std::string>{world.project + "/victim", "act", "stdin-folder", "project/victim1", ".ssh/id_ed25519"}; };
+  const auto attack = [](const World& world) {
+    return std::vector<std::string>{world.project + "/victim", "act", "stdin-folder", "project/victim1",
+                                    ".ssh/id_ed25519"};
+  };
   Stdio stdio;
   {
     World world(GetParam());

@@ -63,11 +63,14 @@ TEST_P(Processes, WhatTheAgentLeavesBehindEndsWithIt) {
 TEST_P(Processes, ThousandsOfProcessesComeAndGo) {
   World world(GetParam());
   const auto before = world.look();
-  const auto outcome = world.shell_inside("i=0; while [ $i -lt 40 ]; do (for j in 1 2 3 4 5 6 7 8 9 10; do (echo $j >own-$i-$j; rm own-$i-$j; rm -f victim1) & done; wait) & i=$((i+1)); done; wait; echo end");
+  const auto outcome = world.shell_inside(
+      "i=0; while [ $i -lt 40 ]; do (for j in 1 2 3 4 5 6 7 8 9 10; do (echo $j >own-$i-$j; rm own-$i-$j; rm -f "
+      "victim1) & done; wait) & i=$((i+1)); done; wait; echo end");
   EXPECT_EQ(outcome.status, 0);
   EXPECT_NE(outcome.out.find("end"), std::string::npos);
   EXPECT_EQ(damage(before), "");
-  for (const auto& entry : fs::directory_iterator(world.project)) EXPECT_NE(entry.path().filename().string().rfind("own-", 0), 0U) << entry.path();
+  for (const auto& entry : fs::directory_iterator(world.project))
+    EXPECT_NE(entry.path().filename().string().rfind("own-", 0), 0U) << entry.path();
 }
 
 INSTANTIATE_TEST_SUITE_P(Each, Processes, ::testing::ValuesIn(everyone()), kEveryone);

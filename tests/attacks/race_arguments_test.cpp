@@ -15,10 +15,35 @@ struct Race {
 void PrintTo(const Race& each, std::ostream* out) { *out << each.op; }
 
 constexpr Race kRaces[] = {
-    {"unlink"}, {"unlinkat"}, {"rmdir", "own-folder", "emptydir-x"}, {"rename-from"}, {"renameat2-from"}, {"rename-to"}, {"rename-exchange"},
-    {"truncate"}, {"open-trunc"}, {"open-rdwr"}, {"openat-wronly"}, {"creat"}, {"openat2-path"}, {"openat2-how"}, {"link"}, {"linkat"},
-    {"chmod"}, {"fchmodat"}, {"fchmodat2"}, {"chown"}, {"lchown"}, {"fchownat"}, {"utimensat"}, {"utimes"}, {"setxattr"}, {"lsetxattr"},
-    {"symlink", "o/.own/hooks/aa", "o/.git/hooks/aa"}, {"mkdir", "o/.own/hooks/aa", "o/.git/hooks/aa"}, {"mknod", "o/.own/hooks/aa", "o/.git/hooks/aa"},
+    {"unlink"},
+    {"unlinkat"},
+    {"rmdir", "own-folder", "emptydir-x"},
+    {"rename-from"},
+    {"renameat2-from"},
+    {"rename-to"},
+    {"rename-exchange"},
+    {"truncate"},
+    {"open-trunc"},
+    {"open-rdwr"},
+    {"openat-wronly"},
+    {"creat"},
+    {"openat2-path"},
+    {"openat2-how"},
+    {"link"},
+    {"linkat"},
+    {"chmod"},
+    {"fchmodat"},
+    {"fchmodat2"},
+    {"chown"},
+    {"lchown"},
+    {"fchownat"},
+    {"utimensat"},
+    {"utimes"},
+    {"setxattr"},
+    {"lsetxattr"},
+    {"symlink", "o/.own/hooks/aa", "o/.git/hooks/aa"},
+    {"mkdir", "o/.own/hooks/aa", "o/.git/hooks/aa"},
+    {"mknod", "o/.own/hooks/aa", "o/.git/hooks/aa"},
 };
 
 class RaceArguments : public ::testing::TestWithParam<std::tuple<Race, const char*, Who>> {
@@ -30,7 +55,9 @@ class RaceArguments : public ::testing::TestWithParam<std::tuple<Race, const cha
     ::chmod((world.project + "/victim1").c_str(), 04755);
     world.give();
   }
-  static bool harmed(const World& world, const Fingerprints& before) { return !damage(before).empty() || there(world.project + "/o/.git/hooks/aa"); }
+  static bool harmed(const World& world, const Fingerprints& before) {
+    return !damage(before).empty() || there(world.project + "/o/.git/hooks/aa");
+  }
 };
 
 TEST_P(RaceArguments, HarmNothingForeign) {
@@ -57,14 +84,17 @@ TEST_P(RaceArguments, HarmNothingForeign) {
   EXPECT_EQ(outcome.status, 0) << outcome.err;
   EXPECT_EQ(damage(before), "") << outcome.out;
   EXPECT_FALSE(there(world.project + "/o/.git/hooks/aa"));
-  EXPECT_GT(number(outcome.out, "went"), 0) << "nothing went through, so nothing was raced: " << outcome.out << outcome.err.substr(0, 1000);
+  EXPECT_GT(number(outcome.out, "went"), 0)
+      << "nothing went through, so nothing was raced: " << outcome.out << outcome.err.substr(0, 1000);
   EXPECT_GT(number(outcome.out, "refused"), 0) << outcome.out;
 }
 
 INSTANTIATE_TEST_SUITE_P(Each, RaceArguments,
-                         ::testing::Combine(::testing::ValuesIn(kRaces), ::testing::Values("thread", "process"), ::testing::ValuesIn(everyone())),
+                         ::testing::Combine(::testing::ValuesIn(kRaces), ::testing::Values("thread", "process"),
+                                            ::testing::ValuesIn(everyone())),
                          [](const auto& each) {
-                           std::string text = std::string(std::get<0>(each.param).op) + "_" + std::get<1>(each.param) + "_" + name(std::get<2>(each.param));
+                           std::string text = std::string(std::get<0>(each.param).op) + "_" + std::get<1>(each.param) +
+                                              "_" + name(std::get<2>(each.param));
                            std::replace(text.begin(), text.end(), '-', '_');
                            return text;
                          });

@@ -10,7 +10,9 @@ class RaceNames : public ::testing::TestWithParam<std::tuple<const char*, Who>> 
 
 TEST_P(RaceNames, HarmNothingForeign) {
   const auto [kind, who] = GetParam();
-  const auto attack = [kind = std::string(kind)](const char* seconds) { return std::vector<std::string>{"./victim", "swap", kind, "keep", seconds}; };
+  const auto attack = [kind = std::string(kind)](const char* seconds) {
+    return std::vector<std::string>{"./victim", "swap", kind, "keep", seconds};
+  };
   {
     World world(who);
     const auto before = world.look();
@@ -27,8 +29,12 @@ TEST_P(RaceNames, HarmNothingForeign) {
   EXPECT_GT(number(outcome.out, "swapped"), 0) << outcome.out;
 }
 
-INSTANTIATE_TEST_SUITE_P(Each, RaceNames, ::testing::Combine(::testing::Values("parent", "cwd", "dirfd", "fd"), ::testing::ValuesIn(everyone())),
-                         [](const auto& each) { return std::string(std::get<0>(each.param)) + "_" + name(std::get<1>(each.param)); });
+INSTANTIATE_TEST_SUITE_P(Each, RaceNames,
+                         ::testing::Combine(::testing::Values("parent", "cwd", "dirfd", "fd"),
+                                            ::testing::ValuesIn(everyone())),
+                         [](const auto& each) {
+                           return std::string(std::get<0>(each.param)) + "_" + name(std::get<1>(each.param));
+                         });
 
 }  // namespace
 }  // namespace assent::run_test

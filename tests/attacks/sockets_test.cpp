@@ -61,7 +61,10 @@ struct Kind {
 };
 void PrintTo(const Kind& each, std::ostream* out) { *out << each.act; }
 
-constexpr Kind kKinds[] = {{"stream", SOCK_STREAM, false}, {"seqpacket", SOCK_SEQPACKET, false}, {"datagram", SOCK_DGRAM, false}, {"abstract", SOCK_STREAM, true}};
+constexpr Kind kKinds[] = {{"stream", SOCK_STREAM, false},
+                           {"seqpacket", SOCK_SEQPACKET, false},
+                           {"datagram", SOCK_DGRAM, false},
+                           {"abstract", SOCK_STREAM, true}};
 
 class Sockets : public ::testing::TestWithParam<std::tuple<Kind, Who>> {};
 
@@ -69,8 +72,9 @@ TEST_P(Sockets, OfTheHostAreOutOfReach) {
   const auto [kind, who] = GetParam();
   World world(who);
   // In the project, where the agent sees the name; and in the runtime folder, where services are.
-  const std::vector<std::string> places = kind.abstract ? std::vector<std::string>{"assent-test-" + world.root.substr(world.root.size() - 6)}
-                                                        : std::vector<std::string>{world.project + "/service", world.root + "/run/service"};
+  const std::vector<std::string> places =
+      kind.abstract ? std::vector<std::string>{"assent-test-" + world.root.substr(world.root.size() - 6)}
+                    : std::vector<std::string>{world.project + "/service", world.root + "/run/service"};
   for (const auto& place : places) {
     Service service(world, place, kind.type, kind.abstract);
     const std::vector<std::string> attack{"./victim", "act", kind.act, place};
@@ -87,8 +91,11 @@ TEST_P(Sockets, OfTheHostAreOutOfReach) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Each, Sockets, ::testing::Combine(::testing::ValuesIn(kKinds), ::testing::ValuesIn(everyone())),
-                         [](const auto& each) { return std::string(std::get<0>(each.param).act) + "_" + name(std::get<1>(each.param)); });
+INSTANTIATE_TEST_SUITE_P(Each, Sockets,
+                         ::testing::Combine(::testing::ValuesIn(kKinds), ::testing::ValuesIn(everyone())),
+                         [](const auto& each) {
+                           return std::string(std::get<0>(each.param).act) + "_" + name(std::get<1>(each.param));
+                         });
 
 class FlippedAddress : public AsEveryone {};
 

@@ -1,4 +1,5 @@
-// The approval protocol: any bytes of any client, as a stream and as one payload. What decodes must survive being sent on.
+// The approval protocol: any bytes of any client, as a stream and as one payload. What decodes must survive being sent
+// on.
 #include <cstdint>
 #include <cstdlib>
 

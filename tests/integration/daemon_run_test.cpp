@@ -57,17 +57,18 @@ TEST_P(WithDaemon, StopEndsTheAgent) {
 
 TEST_P(WithDaemon, ADaemonThatIsKilledMeansADenialAndANewOneIsFound) {
   DaemonWorld world(GetParam(), Daemon::OfUser);
-  const auto outcome = world.session("rm victim1; rm keep/f; while [ ! -e keep/again ]; do sleep 0.05; done; rm keep/g", [&](pid_t) {
-    ASSERT_EQ(world.pending().size(), 1u);
-    world.stop_daemon(SIGKILL);
-    std::this_thread::sleep_for(std::chrono::milliseconds(500));
-    world.start_daemon();
-    EXPECT_TRUE(world.pending(world.session_uid(), false).empty()) << "what the old one knew is denied, not kept";
-    put(world.project + "/keep/again", "");
-    const auto waiting = world.pending();
-    ASSERT_EQ(waiting.size(), 1u);
-    EXPECT_EQ(world.assent(DaemonWorld::yes_to(waiting[0])).status, 0);
-  });
+  const auto outcome =
+      world.session("rm victim1; rm keep/f; while [ ! -e keep/again ]; do sleep 0.05; done; rm keep/g", [&](pid_t) {
+        ASSERT_EQ(world.pending().size(), 1u);
+        world.stop_daemon(SIGKILL);
+        std::this_thread::sleep_for(std::chrono::milliseconds(500));
+        world.start_daemon();
+        EXPECT_TRUE(world.pending(world.session_uid(), false).empty()) << "what the old one knew is denied, not kept";
+        put(world.project + "/keep/again", "");
+        const auto waiting = world.pending();
+        ASSERT_EQ(waiting.size(), 1u);
+        EXPECT_EQ(world.assent(DaemonWorld::yes_to(waiting[0])).status, 0);
+      });
   EXPECT_THAT(outcome.err, HasSubstr("the approval daemon went away"));
   EXPECT_TRUE(there(world.project + "/victim1"));
   EXPECT_TRUE(there(world.project + "/keep/f")) << "nobody was there to ask";
@@ -89,12 +90,15 @@ TEST_P(WithDaemon, AQuestionIsTakenBackWhenTheSessionDies) {
 TEST_P(WithDaemon, AFreezeTakesEffectInARunningSessionAndNobodyPassesIt) {
   DaemonWorld world(GetParam(), Daemon::OfUser);
   const auto outcome = world.session(
-      "rm victim1; echo first=$?; while [ ! -e keep/go ]; do sleep 0.05; done; echo x >new; echo new=$?; mv keep ../moved; echo moved=$?", [&](pid_t) {
+      "rm victim1; echo first=$?; while [ ! -e keep/go ]; do sleep 0.05; done; echo x >new; echo new=$?; mv keep "
+      "../moved; echo moved=$?",
+      [&](pid_t) {
         const auto waiting = world.pending();
         ASSERT_EQ(waiting.size(), 1u);
         EXPECT_EQ(world.assent({"freeze"}).status, 0);
         // The question is gone at once, and the daemon's death changes nothing.
-        for (int i = 0; i < 100 && !world.pending(world.session_uid(), false).empty(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(20));
+        for (int i = 0; i < 100 && !world.pending(world.session_uid(), false).empty(); ++i)
+          std::this_thread::sleep_for(std::chrono::milliseconds(20));
         EXPECT_EQ(world.assent(DaemonWorld::yes_to(waiting[0])).status, 1);
         world.stop_daemon(SIGKILL);
         world.start_daemon();
@@ -117,13 +121,17 @@ TEST_P(WithDaemon, AFreezeTakesEffectInARunningSessionAndNobodyPassesIt) {
 TEST_P(WithDaemon, AHookIsToldOfTheQuestionAndOfNothingThatAnswersIt) {
   DaemonWorld world(GetParam(), Daemon::OfUser);
   const std::string notice = world.home + "/notice.json";
-  const auto profile = world.profile("", "[notify]\ncommand = [\"sh\", \"-c\", \"cat >" + notice + ".new; mv " + notice + ".new " + notice + "\"]");
+  const auto profile = world.profile(
+      "", "[notify]\ncommand = [\"sh\", \"-c\", \"cat >" + notice + ".new; mv " + notice + ".new " + notice + "\"]");
   std::string id;
-  (void)world.session("rm victim1", [&](pid_t) {
-    id = world.pending().at(0)["id"];
-    for (int i = 0; i < 200 && !there(notice); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(20));
-    world.assent({"deny", id});
-  }, {"-p", profile});
+  (void)world.session("rm victim1",
+                      [&](pid_t) {
+                        id = world.pending().at(0)["id"];
+                        for (int i = 0; i < 200 && !there(notice); ++i)
+                          std::this_thread::sleep_for(std::chrono::milliseconds(20));
+                        world.assent({"deny", id});
+                      },
+                      {"-p", profile});
   const Json told = Json::parse(get(notice), nullptr, false);
   ASSERT_TRUE(told.is_object()) << get(notice);
   EXPECT_EQ(told["object"], world.project + "/victim1");
@@ -150,8 +158,9 @@ TEST(ServiceManager, PassesItsOwnSocketOn) {
   world.socket().copy(address.sun_path, sizeof address.sun_path - 1);
   ASSERT_EQ(::bind(listener, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
   ASSERT_EQ(::listen(listener, 16), 0);
-  const pid_t daemon = world.start({"sh", "-c", "LISTEN_PID=$$ LISTEN_FDS=1 exec " + world.root + "/assentd --socket " + world.socket()}, {-1, 1, 2},
-                                   [listener] { ::dup2(listener, 3); });
+  const pid_t daemon =
+      world.start({"sh", "-c", "LISTEN_PID=$$ LISTEN_FDS=1 exec " + world.root + "/assentd --socket " + world.socket()},
+                  {-1, 1, 2}, [listener] { ::dup2(listener, 3); });
   ::close(listener);
   const auto outcome = world.session("rm victim1", [&](pid_t) {
     const auto waiting = world.pending();
@@ -171,16 +180,18 @@ TEST(WithDaemonOfAll, TwoPeopleAllowWhatOneMayNot) {
   if (::geteuid() != 0 || everyone().size() < 2) GTEST_SKIP() << "needs root and the user tester";
   DaemonWorld world(Who::Ordinary, Daemon::OfSystem);
   const auto profile = world.profile("quorum = 2\napprovers = [\"root\", \"" + other_name(ordinary_uid()) + "\"]");
-  const auto outcome = world.session("rm victim1", [&](pid_t) {
-    const auto waiting = world.pending();
-    ASSERT_EQ(waiting.size(), 1u);
-    EXPECT_EQ(world.as(ordinary_uid(), DaemonWorld::yes_to(waiting[0])).status, 0);
-    EXPECT_TRUE(there(world.project + "/victim1"));
-    const auto seen = world.pending(0);
-    ASSERT_EQ(seen.size(), 1u);
-    EXPECT_EQ(seen[0]["votes"][0]["who"], other_name(ordinary_uid()));
-    EXPECT_EQ(world.as(0, DaemonWorld::yes_to(waiting[0])).status, 0);
-  }, {"-p", profile});
+  const auto outcome = world.session("rm victim1",
+                                     [&](pid_t) {
+                                       const auto waiting = world.pending();
+                                       ASSERT_EQ(waiting.size(), 1u);
+                                       EXPECT_EQ(world.as(ordinary_uid(), DaemonWorld::yes_to(waiting[0])).status, 0);
+                                       EXPECT_TRUE(there(world.project + "/victim1"));
+                                       const auto seen = world.pending(0);
+                                       ASSERT_EQ(seen.size(), 1u);
+                                       EXPECT_EQ(seen[0]["votes"][0]["who"], other_name(ordinary_uid()));
+                                       EXPECT_EQ(world.as(0, DaemonWorld::yes_to(waiting[0])).status, 0);
+                                     },
+                                     {"-p", profile});
   EXPECT_FALSE(there(world.project + "/victim1")) << outcome.err;
   const auto log = world.assent({"log", "--json", "last"}).out;
   EXPECT_THAT(log, HasSubstr("\"votes\":[{\"by\":"));

@@ -25,8 +25,9 @@ struct Designed {
 };
 constexpr std::array<Designed, 2> kDesigned{
     Designed{"rename / ", "inside, the project is a mount of its own, so EXDEV comes before EBUSY"},
-    Designed{"open without a free descriptor ", "natively the descriptor is taken first; the supervisor learns of EMFILE when it hands one over, so "
-                                                "EEXIST, EISDIR and the like come before it (and what was created goes again)"},
+    Designed{"open without a free descriptor ",
+             "natively the descriptor is taken first; the supervisor learns of EMFILE when it hands one over, so "
+             "EEXIST, EISDIR and the like come before it (and what was created goes again)"},
 };
 
 bool by_design(const std::string& line) {

@@ -25,9 +25,12 @@ TEST_P(RunDenials, AreOneLineAProcessAndRule) {
 
 TEST_P(RunDenials, AreToldInAFileInside) {
   World world(GetParam());
-  const auto outcome = world.shell_inside("rm -rf keep victim1 2>/dev/null; mv victim1 x 2>/dev/null; cat $ASSENT_DENIALS; (echo forged >>$ASSENT_DENIALS) 2>/dev/null && echo WRITTEN; rm -f $ASSENT_DENIALS 2>/dev/null && echo GONE");
+  const auto outcome = world.shell_inside(
+      "rm -rf keep victim1 2>/dev/null; mv victim1 x 2>/dev/null; cat $ASSENT_DENIALS; (echo forged >>$ASSENT_DENIALS) "
+      "2>/dev/null && echo WRITTEN; rm -f $ASSENT_DENIALS 2>/dev/null && echo GONE");
   EXPECT_EQ(count(outcome.out, "\n"), 4U) << outcome.out;
-  for (const char* part : {"keep/f", "keep/g", "victim1", "\"delete\"", "\"rename\"", "default.toml", "\"rule\"", "\"reason\"", "\"suggestion\""}) {
+  for (const char* part : {"keep/f", "keep/g", "victim1", "\"delete\"", "\"rename\"", "default.toml", "\"rule\"",
+                           "\"reason\"", "\"suggestion\""}) {
     EXPECT_NE(outcome.out.find(part), std::string::npos) << part << "\n" << outcome.out;
   }
   EXPECT_EQ(outcome.out.find("WRITTEN"), std::string::npos);
@@ -50,7 +53,9 @@ TEST_P(RunDenials, AreInTheRecordWithWhoAndWhat) {
 TEST_P(RunDenials, DoNotStopOnAClosedOrFullStandardError) {
   World world(GetParam());
   // A pipe that nobody empties, filled to the brim, and then a denial.
-  const auto outcome = world.shell_inside("mkfifo p; (exec 3<>p; dd if=/dev/zero bs=4096 count=16 2>/dev/null >&3; ./victim act remove victim1 2>&3; echo after-full); rm -f victim1 2>&-; echo after-closed; rm p");
+  const auto outcome = world.shell_inside(
+      "mkfifo p; (exec 3<>p; dd if=/dev/zero bs=4096 count=16 2>/dev/null >&3; ./victim act remove victim1 2>&3; echo "
+      "after-full); rm -f victim1 2>&-; echo after-closed; rm p");
   EXPECT_NE(outcome.out.find("after-full"), std::string::npos) << outcome.out << outcome.err;
   EXPECT_NE(outcome.out.find("after-closed"), std::string::npos) << outcome.out << outcome.err;
   EXPECT_TRUE(there(world.project + "/victim1"));

@@ -8,12 +8,14 @@ class RunExitStatus : public AsEveryone {};
 
 TEST_P(RunExitStatus, IsTheAgentsOwn) {
   World world(GetParam());
-  for (const int status : {0, 1, 7, 77, 125, 126, 127, 255}) EXPECT_EQ(world.shell_inside("exit " + std::to_string(status)).status, status);
+  for (const int status : {0, 1, 7, 77, 125, 126, 127, 255})
+    EXPECT_EQ(world.shell_inside("exit " + std::to_string(status)).status, status);
 }
 
 TEST_P(RunExitStatus, Is128PlusTheSignalThatEndedTheAgent) {
   World world(GetParam());
-  for (const int number : {SIGTERM, SIGKILL, SIGSEGV, SIGUSR1, SIGPIPE}) EXPECT_EQ(world.shell_inside("kill -" + std::to_string(number) + " $$").status, 128 + number);
+  for (const int number : {SIGTERM, SIGKILL, SIGSEGV, SIGUSR1, SIGPIPE})
+    EXPECT_EQ(world.shell_inside("kill -" + std::to_string(number) + " $$").status, 128 + number);
 }
 
 TEST_P(RunExitStatus, Is127WhereTheCommandIsMissing) {
@@ -29,12 +31,15 @@ TEST_P(RunExitStatus, Is126WhereTheCommandCannotBeExecuted) {
   World world(GetParam());
   put(world.project + "/plain.txt", "text\n");
   world.give();
-  for (const char* command : {"./plain.txt", "./keep", "/etc/passwd"}) EXPECT_EQ(world.run_inside({command}).status, 126) << command;
+  for (const char* command : {"./plain.txt", "./keep", "/etc/passwd"})
+    EXPECT_EQ(world.run_inside({command}).status, 126) << command;
 }
 
 TEST_P(RunExitStatus, Is77OnlyWhereAskedForAndSomethingWasDenied) {
   World world(GetParam());
-  const auto run = [&](const std::string& script, const std::vector<std::string>& options) { return world.run(world.inside({"sh", "-c", script}, options)).status; };
+  const auto run = [&](const std::string& script, const std::vector<std::string>& options) {
+    return world.run(world.inside({"sh", "-c", script}, options)).status;
+  };
   EXPECT_EQ(run("rm -f victim1; true", {"--fail-on-denial"}), 77);
   EXPECT_EQ(run("rm -f victim1; true", {}), 0);
   EXPECT_EQ(run("rm -f victim1; exit 3", {"--fail-on-denial"}), 3);
@@ -43,11 +48,14 @@ TEST_P(RunExitStatus, Is77OnlyWhereAskedForAndSomethingWasDenied) {
 
 TEST_P(RunExitStatus, Is125AndNothingRanWhereTheProfileIsBroken) {
   World world(GetParam());
-  put(world.project + "/broken.toml", "version = 1\nname = \"broken\"\n\n[filesystem]\ngated = [\"${PROJECT}\"]\n\n[[file]]\nops = [\"erase\"]\npaths = [\"/**\"]\naction = \"allow\"\n");
+  put(world.project + "/broken.toml",
+      "version = 1\nname = \"broken\"\n\n[filesystem]\ngated = [\"${PROJECT}\"]\n\n[[file]]\nops = [\"erase\"]\npaths "
+      "= [\"/**\"]\naction = \"allow\"\n");
   put(world.project + "/garbage.toml", "version = = 1\n");
   put(world.project + "/unknown.toml", "version = 1\nname = \"unknown\"\nfrobnicate = true\n");
   world.give();
-  const std::map<std::string, std::string> places{{"broken", "broken.toml:8:"}, {"garbage", "garbage.toml:1:"}, {"unknown", "unknown.toml:3:"}};
+  const std::map<std::string, std::string> places{
+      {"broken", "broken.toml:8:"}, {"garbage", "garbage.toml:1:"}, {"unknown", "unknown.toml:3:"}};
   for (const auto& [file, place] : places) {
     const auto outcome = world.run(world.inside({"touch", "ran"}, {"-p", "./" + file + ".toml"}));
     EXPECT_EQ(outcome.status, 125) << file;

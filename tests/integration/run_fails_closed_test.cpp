@@ -15,7 +15,8 @@ std::vector<pid_t> victims_of(const World& world) {
   std::vector<pid_t> out;
   for (const auto& entry : fs::directory_iterator("/proc")) {
     std::error_code ignored;
-    if (fs::read_symlink(entry.path() / "exe", ignored).string().rfind(world.project + "/victim", 0) == 0) out.push_back(std::atoi(entry.path().filename().c_str()));
+    if (fs::read_symlink(entry.path() / "exe", ignored).string().rfind(world.project + "/victim", 0) == 0)
+      out.push_back(std::atoi(entry.path().filename().c_str()));
   }
   return out;
 }
@@ -39,7 +40,8 @@ std::vector<std::string> left_of_ours(const World& world) {
 constexpr int kForeign = 40;
 
 void furnish(const World& world) {
-  for (int i = 0; i < kForeign; ++i) put(world.project + "/old/f" + std::to_string(i), "old " + std::to_string(i) + "\n");
+  for (int i = 0; i < kForeign; ++i)
+    put(world.project + "/old/f" + std::to_string(i), "old " + std::to_string(i) + "\n");
   world.give();
 }
 
@@ -52,7 +54,8 @@ std::vector<std::string> storm() {
 // A profile under which what was there before may go: then foreign files pass through every step of an act.
 std::string permissive(const World& world) {
   put(world.home + "/permissive.toml",
-      "version = 1\nname = \"permissive\"\nextends = [\"default\"]\n\n[[file]]\nops = [\"delete\", \"rename\", \"truncate\", \"modify\", \"create\"]\npaths = [\"${PROJECT}/**\"]\naction = \"allow\"\n");
+      "version = 1\nname = \"permissive\"\nextends = [\"default\"]\n\n[[file]]\nops = [\"delete\", \"rename\", "
+      "\"truncate\", \"modify\", \"create\"]\npaths = [\"${PROJECT}/**\"]\naction = \"allow\"\n");
   world.give();
   return world.home + "/permissive.toml";
 }
@@ -94,7 +97,9 @@ TEST_P(RunFailsClosed, KilledAtAnyMomentLosesNothingForeign) {
 TEST_P(RunFailsClosed, KilledBetweenTwoStepsLeavesNothingHalfDone) {
   if (::system("command -v strace >/dev/null 2>&1") != 0) GTEST_SKIP() << "strace is not here";
   // strace ends the supervisor at the n-th call of one name; its threads and the agent are not traced.
-  const std::vector<std::string> calls{"renameat2", "unlinkat", "write", "pwrite64", "writev", "ioctl", "openat", "openat2", "statx", "fdatasync", "linkat", "pidfd_getfd", "process_vm_readv"};
+  const std::vector<std::string> calls{"renameat2", "unlinkat",    "write",           "pwrite64", "writev",
+                                       "ioctl",     "openat",      "openat2",         "statx",    "fdatasync",
+                                       "linkat",    "pidfd_getfd", "process_vm_readv"};
   int cut = 0;
   for (const auto& call : calls) {
     for (const int n : {1, 2, 3, 5, 12, 41, 150}) {
@@ -102,9 +107,19 @@ TEST_P(RunFailsClosed, KilledBetweenTwoStepsLeavesNothingHalfDone) {
       furnish(world);
       const std::string profile = permissive(world);
       const auto before = world.look();
-      std::vector<std::string> argv{"strace", "-o", "/dev/null", "-e", "trace=" + call, "-e", "inject=" + call + ":signal=SIGKILL:when=" + std::to_string(n)};
+      std::vector<std::string> argv{"strace",
+                                    "-o",
+                                    "/dev/null",
+                                    "-e",
+                                    "trace=" + call,
+                                    "-e",
+                                    "inject=" + call + ":signal=SIGKILL:when=" + std::to_string(n)};
       // Not every foreign file may go: those of keep/ are named by nobody.
-      for (const auto& word : world.inside({"sh", "-c", "for i in 0 1 2 3 4 5 6 7 8 9; do mv old/f$i old/g$i; echo new >own; mv own old/f1$i; rm old/f2$i; ln old/f3$i own; echo x >>own; rm own; done"}, {"-p", profile})) argv.push_back(word);
+      for (const auto& word : world.inside({"sh", "-c",
+                                            "for i in 0 1 2 3 4 5 6 7 8 9; do mv old/f$i old/g$i; echo new >own; mv "
+                                            "own old/f1$i; rm old/f2$i; ln old/f3$i own; echo x >>own; rm own; done"},
+                                           {"-p", profile}))
+        argv.push_back(word);
       const auto outcome = world.run(argv);
       if (outcome.status == 0) continue;  // never came to that many
       ++cut;
@@ -113,21 +128,26 @@ TEST_P(RunFailsClosed, KilledBetweenTwoStepsLeavesNothingHalfDone) {
       // Every old content is somewhere: under its old name or its new one, or removed by an act that the record holds.
       const auto log = [&] {
         std::string all;
-        for (const auto& entry : fs::directory_iterator(world.state + "/assent/sessions")) all += world.assent({"log", "--json", entry.path().filename().string()}).out;
+        for (const auto& entry : fs::directory_iterator(world.state + "/assent/sessions"))
+          all += world.assent({"log", "--json", entry.path().filename().string()}).out;
         return all;
       }();
       for (int i = 0; i < 10; ++i) {
         const std::string number = std::to_string(i);
-        const bool moved = get(world.project + "/old/g" + number) == "old " + number + "\n", stayed = get(world.project + "/old/f" + number) == "old " + number + "\n";
-        EXPECT_TRUE(moved != stayed) << call << " " << n << ": old/f" << number << (moved ? " is there twice" : " is lost");
+        const bool moved = get(world.project + "/old/g" + number) == "old " + number + "\n",
+                   stayed = get(world.project + "/old/f" + number) == "old " + number + "\n";
+        EXPECT_TRUE(moved != stayed) << call << " " << n << ": old/f" << number
+                                     << (moved ? " is there twice" : " is lost");
         for (const char* gone : {"/old/f1", "/old/f2"}) {
           const std::string file = std::string(gone) + number;
           if (get(world.project + file) == "old " + file.substr(6) + "\n") continue;
-          EXPECT_NE(log.find(file.substr(1)), std::string::npos) << call << " " << n << ": " << file << " went without a record";
+          EXPECT_NE(log.find(file.substr(1)), std::string::npos)
+              << call << " " << n << ": " << file << " went without a record";
         }
         EXPECT_TRUE(there(world.project + "/old/f1" + number)) << call << " " << n << ": a replaced name is empty";
       }
-      for (const char* kept : {"/keep/f", "/keep/g", "/victim1"}) EXPECT_EQ(before.at(world.project + kept), fingerprint_of(world.project + kept)) << call << " " << n;
+      for (const char* kept : {"/keep/f", "/keep/g", "/victim1"})
+        EXPECT_EQ(before.at(world.project + kept), fingerprint_of(world.project + kept)) << call << " " << n;
       for (const auto& entry : fs::directory_iterator(world.state + "/assent/sessions")) {
         const auto verified = world.assent({"verify", entry.path().filename().string()});
         EXPECT_EQ(verified.status, 0) << call << " " << n << ": " << entry.path() << verified.out << verified.err;
@@ -151,7 +171,8 @@ TEST_P(RunFailsClosed, AFullDiskForTheRecordDeniesAndLosesNothing) {
     if (child == 0) {
       if (::unshare(CLONE_NEWNS) != 0 || ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) ::_exit(90);
       const uid_t uid = GetParam() == Who::Ordinary ? ordinary_uid() : 0;
-      const std::string options = std::string("mode=0700,size=") + size + ",uid=" + std::to_string(uid) + ",gid=" + std::to_string(uid);
+      const std::string options =
+          std::string("mode=0700,size=") + size + ",uid=" + std::to_string(uid) + ",gid=" + std::to_string(uid);
       if (::mount("tmpfs", (world.state + "/assent").c_str(), "tmpfs", 0, options.c_str()) != 0) ::_exit(91);
       const auto outcome = world.run(argv);
       std::ofstream(world.root + "/run/told") << outcome.status << "\n" << outcome.err << outcome.out;
@@ -184,11 +205,12 @@ TEST_P(RunFailsClosed, ALimitOnTheSizeOfFilesDeniesAndLosesNothing) {
   furnish(world);
   const std::string profile = permissive(world);
   const auto before = world.look();
-  const auto outcome = world.run(world.inside(fill_the_record, {"-p", profile}), {}, [](pid_t) {},
-                                 [] {
-                                   const rlimit limit{1'500'000, 1'500'000};
-                                   ::setrlimit(RLIMIT_FSIZE, &limit);
-                                 });
+  const auto outcome = world.run(
+      world.inside(fill_the_record, {"-p", profile}), {}, [](pid_t) {},
+      [] {
+        const rlimit limit{1'500'000, 1'500'000};
+        ::setrlimit(RLIMIT_FSIZE, &limit);
+      });
   EXPECT_EQ(damage(before), "") << outcome.err.substr(0, 1500);
   EXPECT_GT(number(outcome.out, "wrong"), 0) << outcome.err.substr(0, 1500);
   EXPECT_LT(number(outcome.out, "wrong"), 7 * 1500) << outcome.err.substr(0, 1500);
@@ -198,10 +220,12 @@ TEST_P(RunFailsClosed, ALimitOnTheSizeOfFilesDeniesAndLosesNothing) {
 TEST_P(RunFailsClosed, ASignalToTheSupervisorReachesTheAgent) {
   for (const int number : {SIGTERM, SIGINT, SIGHUP}) {
     World world(GetParam());
-    const auto outcome = world.run(world.inside({"sh", "-c", "trap 'echo got; exit 9' TERM INT HUP; echo ready; while :; do sleep 0.02; done"}), {}, [&](pid_t supervisor) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(300));
-      ::kill(supervisor, number);
-    });
+    const auto outcome = world.run(
+        world.inside({"sh", "-c", "trap 'echo got; exit 9' TERM INT HUP; echo ready; while :; do sleep 0.02; done"}),
+        {}, [&](pid_t supervisor) {
+          std::this_thread::sleep_for(std::chrono::milliseconds(300));
+          ::kill(supervisor, number);
+        });
     EXPECT_EQ(outcome.status, 9) << outcome.out << outcome.err;
     EXPECT_EQ(outcome.out, "ready\ngot\n");
   }

@@ -24,7 +24,9 @@ TEST_P(RunStreams, CarryTenMegabytesUnchangedBothWays) {
 
 TEST_P(RunStreams, HoldOnlyWhatTheAgentPrinted) {
   World world(GetParam());
-  const auto outcome = world.run({"sh", "-c", assent_binary() + " run --headless -- sh -c 'echo out; echo err >&2; rm -f victim1' 2>/dev/null | cat"});
+  const auto outcome = world.run(
+      {"sh", "-c",
+       assent_binary() + " run --headless -- sh -c 'echo out; echo err >&2; rm -f victim1' 2>/dev/null | cat"});
   if (outcome.out.empty()) GTEST_SKIP() << "the program lies where this user may not execute it";
   EXPECT_EQ(outcome.out, "out\n");
 }
@@ -57,16 +59,25 @@ TEST_P(RunStreams, ReachEveryDescriptorAndNoOther) {
 
 TEST_P(RunStreams, EnvironmentInsideIsWhatTheProfilePasses) {
   World world(GetParam());
-  world.extra_environment = {"AWS_SECRET_ACCESS_KEY=SECRET", "GITHUB_TOKEN=SECRET", "LD_PRELOAD=", "SSH_AUTH_SOCK=/SECRET", "LC_TIME=C", "MINE=yes", "OTHER=no"};
+  world.extra_environment = {"AWS_SECRET_ACCESS_KEY=SECRET",
+                             "GITHUB_TOKEN=SECRET",
+                             "LD_PRELOAD=",
+                             "SSH_AUTH_SOCK=/SECRET",
+                             "LC_TIME=C",
+                             "MINE=yes",
+                             "OTHER=no"};
   const auto outcome = world.run(world.inside({"env"}, {"--env", "MINE", "--env", "SET=here"}));
   EXPECT_EQ(outcome.out.find("SECRET"), std::string::npos) << outcome.out;
   std::set<std::string> names;
   std::istringstream lines(outcome.out);
   for (std::string line; std::getline(lines, line);) names.insert(line.substr(0, line.find('=')));
-  for (const char* secret : {"AWS_SECRET_ACCESS_KEY", "GITHUB_TOKEN", "LD_PRELOAD", "SSH_AUTH_SOCK", "OTHER", "XDG_STATE_HOME", "XDG_RUNTIME_DIR", "GIT_AUTHOR_NAME"}) {
+  for (const char* secret : {"AWS_SECRET_ACCESS_KEY", "GITHUB_TOKEN", "LD_PRELOAD", "SSH_AUTH_SOCK", "OTHER",
+                             "XDG_STATE_HOME", "XDG_RUNTIME_DIR", "GIT_AUTHOR_NAME"}) {
     EXPECT_FALSE(names.contains(secret)) << secret;
   }
-  for (const char* passed : {"PATH", "HOME", "USER", "LC_ALL", "LC_TIME", "MINE", "SET", "ASSENT", "ASSENT_SESSION", "ASSENT_DENIALS"}) EXPECT_TRUE(names.contains(passed)) << passed;
+  for (const char* passed :
+       {"PATH", "HOME", "USER", "LC_ALL", "LC_TIME", "MINE", "SET", "ASSENT", "ASSENT_SESSION", "ASSENT_DENIALS"})
+    EXPECT_TRUE(names.contains(passed)) << passed;
   EXPECT_NE(outcome.out.find("ASSENT=1\n"), std::string::npos);
   EXPECT_NE(outcome.out.find("MINE=yes\n"), std::string::npos);
   EXPECT_NE(outcome.out.find("SET=here\n"), std::string::npos);
@@ -89,7 +100,9 @@ TEST_P(RunStreams, WhetherAFileMayBeWrittenIsToldAsWithoutAssent) {
   fs::create_symlink("victim1", world.project + "/link");
   fs::create_symlink("nowhere", world.project + "/dangling");
   world.give();
-  const std::string script = "for f in victim1 keep keep/f readonly link dangling missing . victim; do test -w $f && echo w $f; test -r $f && echo r $f; test -x $f && echo x $f; done; echo x >own; test -w own && echo own; rm own; true";
+  const std::string script =
+      "for f in victim1 keep keep/f readonly link dangling missing . victim; do test -w $f && echo w $f; test -r $f && "
+      "echo r $f; test -x $f && echo x $f; done; echo x >own; test -w own && echo own; rm own; true";
   const auto without = world.shell(script);
   const auto inside = world.shell_inside(script);
   if (GetParam() == Who::Ordinary) {
@@ -100,7 +113,8 @@ TEST_P(RunStreams, WhetherAFileMayBeWrittenIsToldAsWithoutAssent) {
   EXPECT_NE(inside.out.find("w link\n"), std::string::npos) << inside.out;
   EXPECT_NE(inside.out.find("own\n"), std::string::npos) << inside.out;
   EXPECT_EQ(inside.out.find("w readonly\n"), std::string::npos) << inside.out;
-  const auto outside = world.shell_inside("test -w ~/Documents/letter.txt && echo writable; test -w /etc/passwd && echo writable; true");
+  const auto outside =
+      world.shell_inside("test -w ~/Documents/letter.txt && echo writable; test -w /etc/passwd && echo writable; true");
   EXPECT_EQ(outside.out, "") << "outside the project nothing can be written unasked";
 }
 

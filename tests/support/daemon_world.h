@@ -23,7 +23,8 @@ class DaemonWorld : public World {
 
   DaemonWorld(Who session_user, Daemon kind) : World(session_user), kind_(kind) {
     // Where everybody can run it.
-    for (const auto& [from, name] : {std::pair{std::string(ASSENTD_BINARY), "assentd"}, std::pair{assent_binary(), "assent"}}) {
+    for (const auto& [from, name] :
+         {std::pair{std::string(ASSENTD_BINARY), "assentd"}, std::pair{assent_binary(), "assent"}}) {
       fs::copy_file(from, root + "/" + name);
       ::chmod((root + "/" + name).c_str(), 0755);
     }
@@ -45,7 +46,9 @@ class DaemonWorld : public World {
     if (!system_.empty()) fs::remove_all(system_, ignored);
   }
 
-  [[nodiscard]] std::string socket() const { return (kind_ == Daemon::OfSystem ? system_ : root + "/run") + "/assent/assentd.sock"; }
+  [[nodiscard]] std::string socket() const {
+    return (kind_ == Daemon::OfSystem ? system_ : root + "/run") + "/assent/assentd.sock";
+  }
 
   void start_daemon() {
     std::vector<std::string> argv{root + "/assentd", "--socket", socket()};
@@ -63,7 +66,8 @@ class DaemonWorld : public World {
     } else {
       daemon_ = start(argv, {-1, 1, 2});
     }
-    for (int i = 0; i < 500 && assent({"pending"}).status != 0; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    for (int i = 0; i < 500 && assent({"pending"}).status != 0; ++i)
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
   }
   void stop_daemon(int signal = SIGTERM) {
     if (daemon_ <= 0) return;
@@ -85,10 +89,13 @@ class DaemonWorld : public World {
     ::chmod(other_user.root.c_str(), 0777);
     ::chmod(other_user.home.c_str(), 0777);
     ::chmod(other_user.project.c_str(), 0777);
-    return other_user.run(words, {}, [](pid_t) {}, [uid] {
-      const gid_t gid = uid == 0 ? 0 : ordinary_uid();
-      if (::setgroups(0, nullptr) != 0 || ::setresgid(gid, gid, gid) != 0 || ::setresuid(uid, uid, uid) != 0) ::_exit(99);
-    });
+    return other_user.run(
+        words, {}, [](pid_t) {},
+        [uid] {
+          const gid_t gid = uid == 0 ? 0 : ordinary_uid();
+          if (::setgroups(0, nullptr) != 0 || ::setresgid(gid, gid, gid) != 0 || ::setresuid(uid, uid, uid) != 0)
+            ::_exit(99);
+        });
   }
 
   [[nodiscard]] uid_t session_uid() const { return who == Who::Ordinary ? ordinary_uid() : ::geteuid(); }
@@ -114,7 +121,8 @@ class DaemonWorld : public World {
   }
 
   // Runs `script` in a session that asks the daemon; `people` act meanwhile.
-  Outcome session(const std::string& script, const std::function<void(pid_t)>& people, std::vector<std::string> options = {}) const {
+  Outcome session(const std::string& script, const std::function<void(pid_t)>& people,
+                  std::vector<std::string> options = {}) const {
     std::vector<std::string> argv{assent_binary(), "run", "--ask", "daemon"};
     argv.insert(argv.end(), options.begin(), options.end());
     argv.insert(argv.end(), {"--", "sh", "-c", script});
@@ -123,7 +131,8 @@ class DaemonWorld : public World {
   // A profile in which deletions ask as `rule` says.
   std::string profile(const std::string& rule, const std::string& more = "") {
     const std::string path = home + "/people.toml";
-    put(path, "version = 1\nname = \"people\"\nextends = [\"default\"]\n" + more + "\n[[file]]\nops = [\"delete\"]\npaths = [\"${PROJECT}/**\"]\naction = \"ask\"\n" + rule + "\n");
+    put(path, "version = 1\nname = \"people\"\nextends = [\"default\"]\n" + more +
+                  "\n[[file]]\nops = [\"delete\"]\npaths = [\"${PROJECT}/**\"]\naction = \"ask\"\n" + rule + "\n");
     give();
     return path;
   }

@@ -50,14 +50,17 @@ class Services {
     address.sun_family = AF_UNIX;
     name.copy(address.sun_path, sizeof address.sun_path - 1);
     if (name[0] == '@') address.sun_path[0] = '\0';
-    const auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + name.size() + (name[0] == '@' ? 0 : 1));
-    if (type == SOCK_DGRAM) bind_at(fd, address, length);
-    else listen_at(fd, address, length);
+    const auto length =
+        static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + name.size() + (name[0] == '@' ? 0 : 1));
+    if (type == SOCK_DGRAM)
+      bind_at(fd, address, length);
+    else
+      listen_at(fd, address, length);
     if (name[0] != '@' && ::chmod(name.c_str(), 0777) != 0) std::abort();
     (type == SOCK_DGRAM ? datagrams_ : streams_).push_back(fd);
   }
-  // A name server: everything below "test" is at 198.51.100.2, and "big.test" at many more addresses. A name that begins
-  // with "denied" must not come here, and is counted.
+  // A name server: everything below "test" is at 198.51.100.2, and "big.test" at many more addresses. A name that
+  // begins with "denied" must not come here, and is counted.
   void names(const std::string& address) {
     const int fd = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     bind_at(fd, inet(address, 53), sizeof(sockaddr_in));
@@ -84,7 +87,8 @@ class Services {
         std::memset(buffer + 6, 0, 6);
         buffer[7] = static_cast<unsigned char>(answers);
         for (int i = 0; i < answers; ++i) {
-          const unsigned char record[] = {0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 30, 0, 4, 198, 51, 100, static_cast<unsigned char>(2 + i)};
+          const unsigned char record[] = {0xc0, 12, 0, 1, 0,   1,  0,   0,
+                                          0,    30, 0, 4, 198, 51, 100, static_cast<unsigned char>(2 + i)};
           std::memcpy(buffer + end, record, sizeof record);
           end += sizeof record;
         }
@@ -160,31 +164,39 @@ class Services {
 
 class Network {
  public:
-  Network() : calls_(static_cast<std::atomic<long>*>(::mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0))) {
+  Network()
+      : calls_(static_cast<std::atomic<long>*>(
+            ::mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0))) {
     if (::unshare(CLONE_NEWNET | CLONE_NEWNS) != 0) std::abort();
     char file[] = "/var/tmp/assent-resolv-XXXXXX";
     if (::mkstemp(file) < 0) std::abort();
     resolv_conf_ = file;
-    must("ip link set lo up; mount --make-rprivate /; printf 'nameserver 198.51.100.2\\nsearch test\\n' > " + resolv_conf_ + "; chmod 644 " + resolv_conf_ +
-         "; mount --bind " + resolv_conf_ + " /etc/resolv.conf");
-    peer_ = start([this](int ready) {
-      if (::unshare(CLONE_NEWNET) != 0) std::abort();
-      tell(ready);
-      must("ip link set lo up; until ip link set peer up 2>/dev/null; do sleep 0.02; done; ip addr add 198.51.100.2/24 dev peer");
-      if (std::FILE* f = std::fopen("/proc/sys/net/ipv4/tcp_fastopen", "w")) {
-        std::fputs("1027", f);  // a server without cookies
-        std::fclose(f);
-      }
-      Services services(calls_);
-      services.stream("0.0.0.0", 7000);
-      services.stream("0.0.0.0", 7001);
-      services.datagrams("0.0.0.0", 7001);
-      services.names("198.51.100.2");
-      tell(ready);
-      services.serve();
-    }, [](pid_t child) {
-      must("ip link add host type veth peer name peer netns " + std::to_string(child) + "; ip addr add 198.51.100.1/24 dev host; ip link set host up; ip neigh add 198.51.100.99 lladdr 02:00:00:00:00:63 dev host nud permanent");
-    });
+    must("ip link set lo up; mount --make-rprivate /; printf 'nameserver 198.51.100.2\\nsearch test\\n' > " +
+         resolv_conf_ + "; chmod 644 " + resolv_conf_ + "; mount --bind " + resolv_conf_ + " /etc/resolv.conf");
+    peer_ = start(
+        [this](int ready) {
+          if (::unshare(CLONE_NEWNET) != 0) std::abort();
+          tell(ready);
+          must(
+              "ip link set lo up; until ip link set peer up 2>/dev/null; do sleep 0.02; done; ip addr add "
+              "198.51.100.2/24 dev peer");
+          if (std::FILE* f = std::fopen("/proc/sys/net/ipv4/tcp_fastopen", "w")) {
+            std::fputs("1027", f);  // a server without cookies
+            std::fclose(f);
+          }
+          Services services(calls_);
+          services.stream("0.0.0.0", 7000);
+          services.stream("0.0.0.0", 7001);
+          services.datagrams("0.0.0.0", 7001);
+          services.names("198.51.100.2");
+          tell(ready);
+          services.serve();
+        },
+        [](pid_t child) {
+          must("ip link add host type veth peer name peer netns " + std::to_string(child) +
+               "; ip addr add 198.51.100.1/24 dev host; ip link set host up; ip neigh add 198.51.100.99 lladdr "
+               "02:00:00:00:00:63 dev host nud permanent");
+        });
     if (std::FILE* f = std::fopen("/proc/sys/net/ipv4/tcp_fastopen", "w")) {
       std::fputs("5", f);  // a client without cookies
       std::fclose(f);
@@ -201,16 +213,18 @@ class Network {
   // Services on the host itself, below `folder`.
   void serve_on_host(const std::string& folder) {
     stop_on_host();
-    host_services_ = start([&](int ready) {
-      Services services(calls_);
-      services.stream("127.0.0.1", 7001);
-      services.unix_socket(folder + "/service.sock", SOCK_STREAM);
-      services.unix_socket(folder + "/datagrams.sock", SOCK_DGRAM);
-      services.unix_socket("@assent-test-service", SOCK_STREAM);
-      tell(ready);
-      tell(ready);
-      services.serve();
-    }, [](pid_t) {});
+    host_services_ = start(
+        [&](int ready) {
+          Services services(calls_);
+          services.stream("127.0.0.1", 7001);
+          services.unix_socket(folder + "/service.sock", SOCK_STREAM);
+          services.unix_socket(folder + "/datagrams.sock", SOCK_DGRAM);
+          services.unix_socket("@assent-test-service", SOCK_STREAM);
+          tell(ready);
+          tell(ready);
+          services.serve();
+        },
+        [](pid_t) {});
   }
 
   void stop_on_host() { end(host_services_); }

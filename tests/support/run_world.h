@@ -92,7 +92,9 @@ inline std::string fingerprint_of(const std::string& path) {
   std::ostringstream out;
   out << std::oct << stat.st_mode << std::dec << ' ' << stat.st_uid << ':' << stat.st_gid;
   // The times of a folder move when own files come and go in it; its number of links too.
-  if (!S_ISDIR(stat.st_mode)) out << " size " << stat.st_size << " time " << stat.st_mtim.tv_sec << '.' << stat.st_mtim.tv_nsec << " links " << stat.st_nlink;
+  if (!S_ISDIR(stat.st_mode))
+    out << " size " << stat.st_size << " time " << stat.st_mtim.tv_sec << '.' << stat.st_mtim.tv_nsec << " links "
+        << stat.st_nlink;
   if (S_ISREG(stat.st_mode)) {
     out << " content " << std::hash<std::string>{}(get(path));
     const int fd = ::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
@@ -112,7 +114,8 @@ using Fingerprints = std::map<std::string, std::string>;
 inline Fingerprints fingerprints(const std::string& root, const std::vector<std::string>& except = {}) {
   Fingerprints out;
   out[root] = fingerprint_of(root);
-  for (auto i = fs::recursive_directory_iterator(root, fs::directory_options::skip_permission_denied); i != fs::recursive_directory_iterator(); ++i) {
+  for (auto i = fs::recursive_directory_iterator(root, fs::directory_options::skip_permission_denied);
+       i != fs::recursive_directory_iterator(); ++i) {
     const std::string path = i->path().string();
     if (std::find(except.begin(), except.end(), path) != except.end()) {
       i.disable_recursion_pending();
@@ -140,9 +143,9 @@ struct Outcome {
 };
 
 struct Stdio {
-  std::string in = "/dev/null";              // a file to open, or
-  std::optional<std::string> in_text;        // what to send
-  int in_fd = -1;                            // or a descriptor
+  std::string in = "/dev/null";        // a file to open, or
+  std::optional<std::string> in_text;  // what to send
+  int in_fd = -1;                      // or a descriptor
   int in_flags = O_RDONLY;
   bool close_in = false;
   bool close_out = false;
@@ -174,7 +177,8 @@ class World {
   ~World() {
     // An attack may leave a folder that nobody may enter.
     std::error_code ignored;
-    for (const auto& path : {home, project}) ::fchmodat(AT_FDCWD, path.c_str(), 0755, fs::is_symlink(path, ignored) ? AT_SYMLINK_NOFOLLOW : 0);
+    for (const auto& path : {home, project})
+      ::fchmodat(AT_FDCWD, path.c_str(), 0755, fs::is_symlink(path, ignored) ? AT_SYMLINK_NOFOLLOW : 0);
     fs::remove_all(root, ignored);
   }
   World(const World&) = delete;
@@ -194,17 +198,29 @@ class World {
   }
 
   // Everything but assent's own folder.
-  [[nodiscard]] Fingerprints look() const { return fingerprints(root, {state + "/assent", home + "/.local", root + "/run"}); }
+  [[nodiscard]] Fingerprints look() const {
+    return fingerprints(root, {state + "/assent", home + "/.local", root + "/run"});
+  }
 
   // Starts `argv` in the project as the world's user. `before_exec` runs in the child, as that user.
-  pid_t start(const std::vector<std::string>& argv, std::array<int, 3> stdio, const std::function<void()>& before_exec = [] {}) const {
+  pid_t start(
+      const std::vector<std::string>& argv, std::array<int, 3> stdio,
+      const std::function<void()>& before_exec = [] {}) const {
     const int program = argv[0] == assent_binary() ? ::open(argv[0].c_str(), O_RDONLY | O_CLOEXEC) : -1;
     const pid_t child = ::fork();
     if (child == 0) {
       become(who);
-      std::vector<std::string> environment{"PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "HOME=" + home, "USER=u", "LC_ALL=C.UTF-8",
-                                           "XDG_STATE_HOME=" + state, "XDG_CONFIG_HOME=" + home + "/.config", "XDG_RUNTIME_DIR=" + root + "/run",
-                                           "GIT_AUTHOR_NAME=t", "GIT_AUTHOR_EMAIL=t@localhost", "GIT_COMMITTER_NAME=t", "GIT_COMMITTER_EMAIL=t@localhost"};
+      std::vector<std::string> environment{"PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
+                                           "HOME=" + home,
+                                           "USER=u",
+                                           "LC_ALL=C.UTF-8",
+                                           "XDG_STATE_HOME=" + state,
+                                           "XDG_CONFIG_HOME=" + home + "/.config",
+                                           "XDG_RUNTIME_DIR=" + root + "/run",
+                                           "GIT_AUTHOR_NAME=t",
+                                           "GIT_AUTHOR_EMAIL=t@localhost",
+                                           "GIT_COMMITTER_NAME=t",
+                                           "GIT_COMMITTER_EMAIL=t@localhost"};
       environment.insert(environment.end(), extra_environment.begin(), extra_environment.end());
       std::vector<char*> arguments, variables;
       for (const auto& word : argv) arguments.push_back(const_cast<char*>(word.c_str()));
@@ -217,27 +233,35 @@ class World {
         if (fd >= 0) fd = ::fcntl(fd, F_DUPFD, 10);
       }
       for (int i = 0; i < 3; ++i) {
-        if (stdio[static_cast<std::size_t>(i)] >= 0) ::dup2(stdio[static_cast<std::size_t>(i)], i);
-        else ::close(i);
+        if (stdio[static_cast<std::size_t>(i)] >= 0)
+          ::dup2(stdio[static_cast<std::size_t>(i)], i);
+        else
+          ::close(i);
       }
       for (const int fd : stdio) {
         if (fd >= 10) ::close(fd);
       }
       before_exec();
-      if (program >= 0) ::syscall(SYS_execveat, program, "", arguments.data(), variables.data(), AT_EMPTY_PATH);
-      else ::execvpe(arguments[0], arguments.data(), variables.data());
+      if (program >= 0)
+        ::syscall(SYS_execveat, program, "", arguments.data(), variables.data(), AT_EMPTY_PATH);
+      else
+        ::execvpe(arguments[0], arguments.data(), variables.data());
       ::_exit(97);
     }
     if (program >= 0) ::close(program);
     return child;
   }
 
-  Outcome run(const std::vector<std::string>& argv, const Stdio& stdio = {}, const std::function<void(pid_t)>& meanwhile = [](pid_t) {},
-              const std::function<void()>& before_exec = [] {}) const {
+  Outcome run(
+      const std::vector<std::string>& argv, const Stdio& stdio = {},
+      const std::function<void(pid_t)>& meanwhile = [](pid_t) {},
+      const std::function<void()>& before_exec = [] {}) const {
     int in[2] = {-1, -1}, out[2], err[2];
     if (::pipe2(out, O_CLOEXEC) != 0 || ::pipe2(err, O_CLOEXEC) != 0) std::abort();
     // A pipe belongs to whom made it, and opening it anew through /dev/stdout asks for that.
-    if (who == Who::Ordinary && (::fchown(out[1], ordinary_uid(), ordinary_uid()) != 0 || ::fchown(err[1], ordinary_uid(), ordinary_uid()) != 0)) std::abort();
+    if (who == Who::Ordinary && (::fchown(out[1], ordinary_uid(), ordinary_uid()) != 0 ||
+                                 ::fchown(err[1], ordinary_uid(), ordinary_uid()) != 0))
+      std::abort();
     int stdin_fd = stdio.in_fd;
     if (stdio.in_text) {
       if (::pipe2(in, O_CLOEXEC) != 0) std::abort();
@@ -279,8 +303,10 @@ class World {
         if (wait[i].fd < 0 || wait[i].revents == 0) continue;
         char buffer[65536];
         const ssize_t n = ::read(wait[i].fd, buffer, sizeof buffer);
-        if (n <= 0) wait[i].fd = -1;
-        else (i == 0 ? outcome.out : outcome.err).append(buffer, static_cast<std::size_t>(n));
+        if (n <= 0)
+          wait[i].fd = -1;
+        else
+          (i == 0 ? outcome.out : outcome.err).append(buffer, static_cast<std::size_t>(n));
       }
     }
     ::close(out[0]);
@@ -294,14 +320,17 @@ class World {
   }
 
   // `assent run --headless OPTIONS… -- argv…`
-  [[nodiscard]] std::vector<std::string> inside(const std::vector<std::string>& argv, const std::vector<std::string>& options = {}) const {
+  [[nodiscard]] std::vector<std::string> inside(const std::vector<std::string>& argv,
+                                                const std::vector<std::string>& options = {}) const {
     std::vector<std::string> out{assent_binary(), "run", "--headless"};
     out.insert(out.end(), options.begin(), options.end());
     out.push_back("--");
     out.insert(out.end(), argv.begin(), argv.end());
     return out;
   }
-  Outcome run_inside(const std::vector<std::string>& argv, const Stdio& stdio = {}, const std::function<void(pid_t)>& meanwhile = [](pid_t) {}) const {
+  Outcome run_inside(
+      const std::vector<std::string>& argv, const Stdio& stdio = {},
+      const std::function<void(pid_t)>& meanwhile = [](pid_t) {}) const {
     return run(inside(argv), stdio, meanwhile);
   }
   Outcome shell(const std::string& script) const { return run({"sh", "-c", script}); }
@@ -336,7 +365,9 @@ inline std::string said(const std::string& text, const std::string& call) {
 }
 
 inline bool has_raw_control(const std::string& text) {
-  return std::any_of(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) < 0x20 && c != '\n' && c != '\t') || c == 0x7f; });
+  return std::any_of(text.begin(), text.end(), [](char c) {
+    return (static_cast<unsigned char>(c) < 0x20 && c != '\n' && c != '\t') || c == 0x7f;
+  });
 }
 
 inline const auto kEveryone = [](const auto& each) { return name(each.param); };

@@ -57,7 +57,8 @@ TEST(Protocol, AnAnswerComesBackWithEveryVote) {
   answer.who = "ben";
   answer.uid = 1002;
   answer.from = "assent approve on /dev/pts/3";
-  answer.votes = {{"ana", 1001, "web", Scope::Once, std::chrono::milliseconds(5)}, {"ben", 1002, "cli", Scope::Session, std::chrono::milliseconds(9)}};
+  answer.votes = {{"ana", 1001, "web", Scope::Once, std::chrono::milliseconds(5)},
+                  {"ben", 1002, "cli", Scope::Session, std::chrono::milliseconds(9)}};
   const auto got = there_and_back(message::Answered{answer}).answer;
   EXPECT_EQ(got.consent, Consent::Yes);
   EXPECT_EQ(got.scope, Scope::Session);
@@ -67,7 +68,7 @@ TEST(Protocol, AnAnswerComesBackWithEveryVote) {
 
 TEST(Protocol, NamesThatAreNoTextComeBackByteForByte) {
   message::Ask ask{make_question()};
-  ask.question.object = std::string("/home/u/\xff\xfe\0 {\"hex\":\"00\"}", 28);
+  ask.question.object = std::string("/home/u/\xff\xfe\0 {\"hex\":\"00\"}", 24);
   EXPECT_EQ(there_and_back(ask).question.object, ask.question.object);
   ask.question.object = "/home/u/{\"hex\": \"00\"}\n\x1b[2J";
   EXPECT_EQ(there_and_back(ask).question.object, ask.question.object);
@@ -108,10 +109,14 @@ TEST(Protocol, AFrameThatIsTooLongIsRefusedBeforeItIsRead) {
 }
 
 TEST(Protocol, WhatIsNoMessageIsRefused) {
-  for (const char* text : {"", "null", "[]", "{", "{\"is\":\"nothing\"}", "{\"is\":\"cancel\"}", "{\"is\":\"cancel\",\"question\":-1}", "{\"is\":\"cancel\",\"question\":1.5}",
-                           "{\"is\":\"cancel\",\"question\":\"1\"}", "{\"is\":7}", "{\"is\":\"give\",\"id\":\"a\",\"consent\":\"maybe\",\"scope\":\"once\",\"reason\":\"\",\"confirm\":\"\"}",
-                           "{\"is\":\"give\",\"id\":\"a\",\"consent\":\"yes\",\"scope\":\"all\",\"reason\":\"\",\"confirm\":\"\"}",
-                           "{\"is\":\"give\",\"id\":\"a\",\"consent\":\"yes\",\"scope\":\"once\",\"reason\":{\"hex\":\"0\"},\"confirm\":\"\"}", "{\"is\":\"ask\",\"question\":{},\"left_ms\":1}"}) {
+  for (const char* text :
+       {"", "null", "[]", "{", "{\"is\":\"nothing\"}", "{\"is\":\"cancel\"}", "{\"is\":\"cancel\",\"question\":-1}",
+        "{\"is\":\"cancel\",\"question\":1.5}", "{\"is\":\"cancel\",\"question\":\"1\"}", "{\"is\":7}",
+        "{\"is\":\"give\",\"id\":\"a\",\"consent\":\"maybe\",\"scope\":\"once\",\"reason\":\"\",\"confirm\":\"\"}",
+        "{\"is\":\"give\",\"id\":\"a\",\"consent\":\"yes\",\"scope\":\"all\",\"reason\":\"\",\"confirm\":\"\"}",
+        "{\"is\":\"give\",\"id\":\"a\",\"consent\":\"yes\",\"scope\":\"once\",\"reason\":{\"hex\":\"0\"},\"confirm\":"
+        "\"\"}",
+        "{\"is\":\"ask\",\"question\":{},\"left_ms\":1}"}) {
     EXPECT_FALSE(decode(text)) << text;
   }
   EXPECT_FALSE(decode(std::string(200'000, '[')));

@@ -378,7 +378,9 @@ TEST_F(TerminalPromptTest, APasteDoesNotAnswer) {
   // Without marks: more than the one line that was asked for is no answer, whatever its lines are.
   terminal.type("ls\r1204\r");
   run(100ms);
-  terminal.type("\x15" "1204\rls\r");
+  terminal.type(
+      "\x15"
+      "1204\rls\r");
   run(100ms);
   EXPECT_TRUE(answers.empty());
 }

@@ -111,7 +111,8 @@ TEST_F(Serving, NobodyElseCanReachTheSocket) {
 
 TEST_F(Serving, AnOldSocketIsTakenOverAndAFolderOpenToOthersIsNot) {
   stop();
-  EXPECT_EQ(DaemonLink::open({socket}, session()).error().code, ENOENT) << "a socket that nobody listens at is no daemon";
+  EXPECT_EQ(DaemonLink::open({socket}, session()).error().code, ENOENT)
+      << "a socket that nobody listens at is no daemon";
   start();
   (void)connect(session());
   stop();
@@ -190,8 +191,9 @@ TEST_F(Serving, TheDaemonsEndIsANoAndLaterQuestionsGoToTheFallbackOrToANewDaemon
 
 TEST_F(Serving, WhoBreaksTheProtocolIsPutOutAndNobodyElseNotices) {
   auto good = connect(session("good"));
-  for (const std::string& bytes : {std::string("\xff\xff\xff\xff garbage"), std::string("\x02\x00\x00\x00{}", 6), encode(message::List{}), encode(message::Answered{}),
-                                   encode(message::Ask{make_question()})}) {
+  for (const std::string& bytes :
+       {std::string("\xff\xff\xff\xff garbage"), std::string("\x02\x00\x00\x00{}", 6), encode(message::List{}),
+        encode(message::Answered{}), encode(message::Ask{make_question()})}) {
     UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
@@ -200,7 +202,8 @@ TEST_F(Serving, WhoBreaksTheProtocolIsPutOutAndNobodyElseNotices) {
     ASSERT_EQ(::send(fd.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL), static_cast<ssize_t>(bytes.size()));
     char buffer[4096];
     std::string all;
-    for (ssize_t n = 0; (n = ::read(fd.get(), buffer, sizeof buffer)) > 0;) all.append(buffer, static_cast<std::size_t>(n));
+    for (ssize_t n = 0; (n = ::read(fd.get(), buffer, sizeof buffer)) > 0;)
+      all.append(buffer, static_cast<std::size_t>(n));
     EXPECT_THAT(all, HasSubstr("\"is\":\"refused\""));
   }
   auto session_that_answers = connect(session("bad"));
@@ -246,11 +249,15 @@ TEST_F(Serving, AThousandSessionsAndTenThousandQuestionsAreAllAnswered) {
     }
   }
   auto human = connect({});
-  const auto took = [](SteadyClock::time_point since) { return std::chrono::duration<double, std::milli>(SteadyClock::now() - since).count(); };
+  const auto took = [](SteadyClock::time_point since) {
+    return std::chrono::duration<double, std::milli>(SteadyClock::now() - since).count();
+  };
   std::vector<message::Waiting> waiting;
-  while ((waiting = list(human)).size() < kSessions * kQuestions && took(begin) < 60'000) {}
+  while ((waiting = list(human)).size() < kSessions * kQuestions && took(begin) < 60'000) {
+  }
   ASSERT_EQ(waiting.size(), kSessions * kQuestions);
-  std::printf("%zu questions of %zu sessions: all there %.0f ms after the first was sent\n", waiting.size(), kSessions, took(begin));
+  std::printf("%zu questions of %zu sessions: all there %.0f ms after the first was sent\n", waiting.size(), kSessions,
+              took(begin));
   const auto listing = SteadyClock::now();
   (void)list(human);
   std::printf("listing them: %.1f ms\n", took(listing));
@@ -270,7 +277,8 @@ TEST_F(Serving, AThousandSessionsAndTenThousandQuestionsAreAllAnswered) {
     round_trips.push_back(took(asked));
   }
   std::sort(round_trips.begin(), round_trips.end());
-  std::printf("asked and served meanwhile: median %.2f ms, most %.2f ms\n", round_trips[round_trips.size() / 2], round_trips.back());
+  std::printf("asked and served meanwhile: median %.2f ms, most %.2f ms\n", round_trips[round_trips.size() / 2],
+              round_trips.back());
 
   const auto answering = SteadyClock::now();
   for (const auto& one : waiting) {

@@ -22,15 +22,19 @@ class Daemon : public testing::Test {
   State::Clock::time_point now = State::Clock::now();
   SessionKey session = *state.open({"s-1", "", "/p", {"agent"}, 7}, kSelf);
 
-  State::Deliveries ask(Question question, std::chrono::milliseconds left = 5min) { return state.ask(session, std::move(question), left, now); }
+  State::Deliveries ask(Question question, std::chrono::milliseconds left = 5min) {
+    return state.ask(session, std::move(question), left, now);
+  }
   std::vector<approve::message::Waiting> waiting(const Person& person = kSelf) {
     std::vector<approve::message::Waiting> out;
     state.each_waiting(person, now, [&](auto one) { out.push_back(std::move(one)); });
     return out;
   }
-  State::GivenBack give(const Person& person, Consent consent = Consent::Yes, Scope scope = Scope::Once, std::string confirm = "") {
+  State::GivenBack give(const Person& person, Consent consent = Consent::Yes, Scope scope = Scope::Once,
+                        std::string confirm = "") {
     const auto all = waiting(kSelf);
-    return state.give(Give{all.empty() ? "none" : all.front().id, consent, scope, "because", std::move(confirm)}, person, "here", now);
+    return state.give(Give{all.empty() ? "none" : all.front().id, consent, scope, "because", std::move(confirm)},
+                      person, "here", now);
   }
   static Question for_two() {
     Question out = make_question();
@@ -110,7 +114,8 @@ TEST_F(Daemon, TheWordsMustBeTypedExactly) {
   Question question = make_question();
   question.confirm = "1204";
   ask(question);
-  for (const char* typed : {"", "1", "1204 ", "12040", "y"}) EXPECT_FALSE(give(kSelf, Consent::Yes, Scope::Once, typed).missing) << typed;
+  for (const char* typed : {"", "1", "1204 ", "12040", "y"})
+    EXPECT_FALSE(give(kSelf, Consent::Yes, Scope::Once, typed).missing) << typed;
   EXPECT_TRUE(give(kSelf, Consent::Yes, Scope::Once, "1204").missing);
 }
 

@@ -537,8 +537,11 @@ action = "ask"
 }
 
 TEST_F(PolicyTest, TakesLoopbackForTheHostsOnlyWhereARuleWritesItSo) {
-  const auto names = [&](const std::string& host, const std::string& address, std::uint16_t port, const char* action = "allow") {
-    options_.profiles = {file("p.toml", "version = 1\nname = \"p\"\n[defaults]\nunmatched = \"deny\"\n[[net]]\nhosts = [\"" + host + "\"]\naction = \"" + action + "\"\n")};
+  const auto names = [&](const std::string& host, const std::string& address, std::uint16_t port,
+                         const char* action = "allow") {
+    options_.profiles = {
+        file("p.toml", "version = 1\nname = \"p\"\n[defaults]\nunmatched = \"deny\"\n[[net]]\nhosts = [\"" + host +
+                           "\"]\naction = \"" + action + "\"\n")};
     NetSubject subject;
     subject.address = address;
     subject.port = port;

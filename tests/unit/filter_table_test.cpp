@@ -112,8 +112,8 @@ TEST(FilterTable, NotifiesEveryCallThatChangesNamesOrMetadata) {
         "mkdirat",      "mknod",         "mknodat",      "chmod",     "fchmod",     "fchmodat",    "fchmodat2",
         "chown",        "fchown",        "lchown",       "fchownat",  "utime",      "utimes",      "futimesat",
         "utimensat",    "setxattr",      "lsetxattr",    "fsetxattr", "setxattrat", "removexattr", "lremovexattr",
-        "fremovexattr", "removexattrat", "file_setattr", "connect",   "bind",      "listen",     "execve",     "execveat",    "chdir",
-        "fchdir",       "umask"}) {
+        "fremovexattr", "removexattrat", "file_setattr", "connect",   "bind",       "listen",      "execve",
+        "execveat",     "chdir",         "fchdir",       "umask"}) {
     const Row* row = row_of(name);
     ASSERT_NE(row, nullptr) << name;
     EXPECT_EQ(row->otherwise, notify()) << name;

@@ -50,10 +50,12 @@ TEST(NetAddress, TakesTheClothesOffAMappedAddress) {
 }
 
 TEST(NetAddress, LeavesToTheEmptyNetworkWhatIsNotCertainlyOutside) {
-  for (const char* address : {"127.0.0.1", "127.9.9.9", "0.0.0.0", "224.0.0.1", "239.1.2.3", "255.255.255.255", "240.0.0.1"}) {
+  for (const char* address :
+       {"127.0.0.1", "127.9.9.9", "0.0.0.0", "224.0.0.1", "239.1.2.3", "255.255.255.255", "240.0.0.1"}) {
     EXPECT_FALSE(outside(v4(address, 80), AF_INET)) << address;
   }
-  for (const char* address : {"::1", "::", "ff02::1", "fe80::1"}) EXPECT_FALSE(outside(v6(address, 80, 2), AF_INET6)) << address;
+  for (const char* address : {"::1", "::", "ff02::1", "fe80::1"})
+    EXPECT_FALSE(outside(v6(address, 80, 2), AF_INET6)) << address;
   EXPECT_FALSE(outside(v4("198.51.100.2", 80), AF_INET6)) << "another family than the socket's";
   EXPECT_FALSE(outside(v6("2001:db8::1", 80), AF_INET));
   EXPECT_FALSE(outside(v4("198.51.100.2", 80, AF_UNSPEC), AF_INET));

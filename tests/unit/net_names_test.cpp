@@ -81,7 +81,8 @@ TEST(NetNames, WritesAnswers) {
 TEST(NetNames, AreHostNamesOnly) {
   EXPECT_EQ(plain_name("A.B."), "a.b");
   EXPECT_EQ(plain_name("_srv.x-1.org"), "_srv.x-1.org");
-  for (const char* bad : {"", ".", "a b", "a\\.b", "caf\xc3\xa9.org", "a/b", "a\nb"}) EXPECT_FALSE(plain_name(bad)) << bad;
+  for (const char* bad : {"", ".", "a b", "a\\.b", "caf\xc3\xa9.org", "a/b", "a\nb"})
+    EXPECT_FALSE(plain_name(bad)) << bad;
   EXPECT_FALSE(plain_name(std::string(254, 'a')));
 }
 
@@ -143,7 +144,8 @@ class NetNameServer : public ::testing::Test {
       if (name.starts_with("ask")) return Ruled{Treatment::StandIn, {}};
       return name.starts_with("no") ? Ruled{Treatment::Refuse, "no"} : Ruled{Treatment::Resolve, {}};
     };
-    auto server = NameServer::create({*loop_, *upstream_, memory_, std::move(datagrams), std::move(stream), rule, [this](const std::string& name) { refused_.push_back(name); }});
+    auto server = NameServer::create({*loop_, *upstream_, memory_, std::move(datagrams), std::move(stream), rule,
+                                      [this](const std::string& name) { refused_.push_back(name); }});
     ASSERT_TRUE(server);
     server_ = std::move(*server);
     client_ = UniqueFd(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
@@ -152,19 +154,23 @@ class NetNameServer : public ::testing::Test {
     Bytes buffer(1500);
     sockaddr_in from{};
     socklen_t length = sizeof from;
-    const ssize_t size = ::recvfrom(far_.get(), buffer.data(), buffer.size(), 0, reinterpret_cast<sockaddr*>(&from), &length);
+    const ssize_t size =
+        ::recvfrom(far_.get(), buffer.data(), buffer.size(), 0, reinterpret_cast<sockaddr*>(&from), &length);
     if (size <= 0) return;
     ++asked_upstream_;
     buffer.resize(static_cast<std::size_t>(size));
     const auto asked = DnsQuery::read(buffer);
     if (!asked || plain_name(asked->name()) == "silent.test") return;
     const bool known = plain_name(asked->name()) == "one.test";
-    const Bytes answer = asked->answer(known ? DnsQuery::Code::Fine : DnsQuery::Code::NoSuchName,
-                                       known && asked->asked() == Asked::Ipv4 ? std::vector<Found>{{"192.0.2.9", 60}} : std::vector<Found>{}, {}, 1200);
+    const Bytes answer = asked->answer(
+        known ? DnsQuery::Code::Fine : DnsQuery::Code::NoSuchName,
+        known && asked->asked() == Asked::Ipv4 ? std::vector<Found>{{"192.0.2.9", 60}} : std::vector<Found>{}, {},
+        1200);
     ::sendto(far_.get(), answer.data(), answer.size(), 0, reinterpret_cast<sockaddr*>(&from), length);
   }
   Bytes ask(const Bytes& question, int turns = 200) {
-    ::sendto(client_.get(), question.data(), question.size(), 0, reinterpret_cast<sockaddr*>(&address_), sizeof address_);
+    ::sendto(client_.get(), question.data(), question.size(), 0, reinterpret_cast<sockaddr*>(&address_),
+             sizeof address_);
     Bytes out(4096);
     for (int i = 0; i < turns; ++i) {
       EXPECT_TRUE(loop_->run_once(std::chrono::milliseconds(10)));

@@ -56,7 +56,9 @@ TEST(NetSocket, TakesOnlySockets) {
 TEST(NetSocket, CarriesOptionsOver) {
   const UniqueFd from = tcp();
   const UniqueFd to = tcp();
-  const auto set = [&](int level, int name, int value) { EXPECT_EQ(::setsockopt(from.get(), level, name, &value, sizeof value), 0); };
+  const auto set = [&](int level, int name, int value) {
+    EXPECT_EQ(::setsockopt(from.get(), level, name, &value, sizeof value), 0);
+  };
   set(SOL_SOCKET, SO_KEEPALIVE, 1);
   set(IPPROTO_TCP, TCP_NODELAY, 1);
   set(IPPROTO_TCP, TCP_KEEPINTVL, 5);
@@ -65,7 +67,12 @@ TEST(NetSocket, CarriesOptionsOver) {
   const linger wait{1, 4};
   EXPECT_EQ(::setsockopt(from.get(), SOL_SOCKET, SO_LINGER, &wait, sizeof wait), 0);
   carry_options(from.get(), to.get(), AF_INET);
-  for (const auto& [level, name] : {std::pair{SOL_SOCKET, SO_KEEPALIVE}, {IPPROTO_TCP, TCP_NODELAY}, {IPPROTO_TCP, TCP_KEEPINTVL}, {IPPROTO_IP, IP_TOS}, {SOL_SOCKET, SO_SNDBUF}, {SOL_SOCKET, SO_RCVBUF}}) {
+  for (const auto& [level, name] : {std::pair{SOL_SOCKET, SO_KEEPALIVE},
+                                    {IPPROTO_TCP, TCP_NODELAY},
+                                    {IPPROTO_TCP, TCP_KEEPINTVL},
+                                    {IPPROTO_IP, IP_TOS},
+                                    {SOL_SOCKET, SO_SNDBUF},
+                                    {SOL_SOCKET, SO_RCVBUF}}) {
     EXPECT_EQ(option(to.get(), level, name), option(from.get(), level, name)) << level << ' ' << name;
   }
   linger carried{};

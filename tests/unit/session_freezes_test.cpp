@@ -54,7 +54,8 @@ TEST_F(Watching, AFreezeIsSeenWhileRunningAndEndsWithTheThaw) {
   EXPECT_EQ(freezes->holding("/srv/dbase"), nullptr);
   EXPECT_EQ(freezes->holding("/srv"), nullptr);
   EXPECT_NE(freezes->within("/srv"), nullptr) << "moving the folder above would take it along";
-  EXPECT_THAT(reason_of(*freezes->holding("/srv/db")), testing::AllOf(testing::HasSubstr("/srv/db"), testing::HasSubstr("ana")));
+  EXPECT_THAT(reason_of(*freezes->holding("/srv/db")),
+              testing::AllOf(testing::HasSubstr("/srv/db"), testing::HasSubstr("ana")));
   EXPECT_TRUE(*remove_freeze(own, "/srv/db"));
   EXPECT_FALSE(*remove_freeze(own, "/srv/db"));
   wait_for_change(2);
@@ -81,7 +82,8 @@ TEST_F(Watching, WhatWasFrozenBeforeIsFrozen) {
 TEST_F(Watching, AListThatCannotBeReadFreezesEverything) {
   fs::create_directories(own);
   watch();
-  for (const char* text : {"", "{", "[]", "{\"version\":1,\"freezes\":[{}]}", "{\"version\":1,\"freezes\":[{\"folder_hex\":\"zz\"}]}", "{\"version\":2,\"freezes\":[]}"}) {
+  for (const char* text : {"", "{", "[]", "{\"version\":1,\"freezes\":[{}]}",
+                           "{\"version\":1,\"freezes\":[{\"folder_hex\":\"zz\"}]}", "{\"version\":2,\"freezes\":[]}"}) {
     const int before = changes;
     std::ofstream(own + "/freezes.json.other") << text;
     fs::rename(own + "/freezes.json.other", own + "/freezes.json");

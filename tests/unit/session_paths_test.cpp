@@ -34,7 +34,11 @@ TEST_F(PathsTest, AProjectIsTheGitTopLevelAboveTheWorkingDirectory) {
 
 TEST_F(PathsTest, AWorktreesGitFileMarksItsTopLevelToo) {
   fs::create_directories(top_ / "tree/a");
-  { std::FILE* file = std::fopen((top_ / "tree/.git").c_str(), "w"); ASSERT_NE(file, nullptr); std::fclose(file); }
+  {
+    std::FILE* file = std::fopen((top_ / "tree/.git").c_str(), "w");
+    ASSERT_NE(file, nullptr);
+    std::fclose(file);
+  }
   EXPECT_EQ(project_of(top_ / "tree/a"), top_ / "tree");
 }
 
