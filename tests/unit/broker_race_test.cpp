@@ -82,9 +82,18 @@ TEST(BrokerRace, ARemovalNeverTakesAnythingButWhatWasJudged) {
   EXPECT_GT(count.raced, 0) << "the race did not happen, so nothing was shown";
 }
 
+// A race that is open is lost sooner or later; on a busy machine later.
+template <class Attempt>
+bool does_damage(Attempt attempt) {
+  for (int i = 0; i < 50; ++i) {
+    if (attempt().lost == 1) return true;
+  }
+  return false;
+}
+
 TEST(BrokerRace, ControlAPlainUnlinkTakesTheOtherOne) {
-  const Count count = remove_under_fire([](const std::string& path, Target, Count&) { ::unlink(path.c_str()); });
-  EXPECT_EQ(1, count.lost);
+  EXPECT_TRUE(does_damage(
+      [] { return remove_under_fire([](const std::string& path, Target, Count&) { ::unlink(path.c_str()); }); }));
 }
 
 template <class Act>
@@ -124,10 +133,11 @@ TEST(BrokerRace, ARenameNeverReplacesAnythingButWhatWasJudged) {
 }
 
 TEST(BrokerRace, ControlAPlainRenameReplacesTheOtherOne) {
-  const Count count = rename_under_fire([](const std::string& from, const std::string& to, Target, Target, Count&) {
-    ::rename(from.c_str(), to.c_str());
-  });
-  EXPECT_EQ(1, count.lost);
+  EXPECT_TRUE(does_damage([] {
+    return rename_under_fire([](const std::string& from, const std::string& to, Target, Target, Count&) {
+      ::rename(from.c_str(), to.c_str());
+    });
+  }));
 }
 
 template <class Act>
@@ -162,9 +172,10 @@ TEST(BrokerRace, TruncationNeverCutsAnythingButWhatWasJudged) {
 }
 
 TEST(BrokerRace, ControlAPlainOpenCutsTheOtherOne) {
-  const Count count = truncate_under_fire(
-      [](const std::string& path, Target, Count&) { const UniqueFd fd(::open(path.c_str(), O_WRONLY | O_TRUNC)); });
-  EXPECT_EQ(1, count.lost);
+  EXPECT_TRUE(does_damage([] {
+    return truncate_under_fire(
+        [](const std::string& path, Target, Count&) { const UniqueFd fd(::open(path.c_str(), O_WRONLY | O_TRUNC)); });
+  }));
 }
 
 }  // namespace
