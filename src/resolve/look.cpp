@@ -34,7 +34,8 @@ bool same_object(const struct statx& one, const struct statx& other) {
   // Between two looks the number can be given out again, to a link where a file was.
   if ((one.stx_mode & S_IFMT) != (other.stx_mode & S_IFMT)) return false;
   const bool births = (one.stx_mask & other.stx_mask & STATX_BTIME) != 0;
-  return !births || (one.stx_btime.tv_sec == other.stx_btime.tv_sec && one.stx_btime.tv_nsec == other.stx_btime.tv_nsec);
+  return !births ||
+         (one.stx_btime.tv_sec == other.stx_btime.tv_sec && one.stx_btime.tv_nsec == other.stx_btime.tv_nsec);
 }
 
 }  // namespace assent::resolve

@@ -1,0 +1,141 @@
+// undo: the pre-images of what a session destroys or changes, where the agent cannot reach them, and the way back.
+// vault.h is the side of the running session; restore.h takes things back; catalog.h lists, prunes and tries.
+//   In:  judged objects (pinned by descriptors, verified) just before the broker acts on them.
+//   Out: the object moved into the vault, or a copy of its content or metadata there; or an error, and then the act
+//        must not happen: what cannot be kept is not lost.
+//   Never: destroys an object whose identity is unverified; keeps what the session itself made; follows a symbolic
+//   link; leaves an object neither in its place nor whole in the vault, whenever it is killed.
+//
+// Order of things (killed after a step → what the next start finds):
+//   removal    1. line in the manifest       in its place, untouched
+//              2. rename into the mirror     whole in the vault
+//              3. is it the judged one? else rename back, line made void
+//   by copy    1. rename to the staging name (as the broker does)   2. copy   3. line   4. unlink
+//   content    1. copy   2. line             untouched; the act comes afterwards
+//   folder     1. line   2. staging name, verified   3. rmdir       only its metadata is kept, there is nothing else in
+//   it
+// A folder is never moved into the vault: a process that works in it could climb out of it by "..".
+// All functions may be called from several threads.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+#include <thread>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "assent/action.h"
+#include "assent/result.h"
+#include "assent/target.h"
+#include "undo/manifest.h"
+#include "undo/store.h"
+
+namespace assent::undo {
+
+enum class Step { Noted, Moved, PutBack, Staged, Copied, Gone };  // for fault injection
+
+struct VaultOptions {
+  std::string transaction;          // the session's id
+  std::string about;                // the project
+  std::string state_vault;          // $XDG_STATE_HOME/assent/vault: the manifest, and the first store
+  std::vector<std::string> stores;  // of other mounts
+  std::uint64_t max_file = 2ULL << 30;
+  std::uint64_t max_total = 20ULL << 30;
+  std::function<std::uint64_t()>
+      already{};  // bytes that other transactions keep; asked once, when the first thing is kept
+  std::function<bool(const FileId&)> is_own{};
+  std::function<std::string(std::uint64_t sequence)> stage_name{};  // the broker's, so that its repair knows it
+  std::function<void(Step)> on_step{};
+};
+
+enum class Removal { Taken, Raced };
+enum class Room { Enough, TooLarge, Full };
+
+class Vault {
+ public:
+  explicit Vault(VaultOptions options);
+  ~Vault();
+  Vault(const Vault&) = delete;
+  Vault& operator=(const Vault&) = delete;
+
+  // Before an act on `targets` begins: renames, metadata, and the times of folders whose names change are noted.
+  Status before(const Action& action, std::span<const Target> targets, std::uint64_t sequence);
+  // As broker::Keeper wants it.
+  Result<Removal> keep_removed(const Directory& directory, const std::string& at, const Target& judged,
+                               std::uint64_t sequence);
+  Status keep_content(int object, const Target& judged, std::uint64_t sequence);
+
+  // A line of its own, for a restore, which is a transaction too.
+  Status append(Record& record);
+  void did_not_happen(const Record& record);
+
+  // Whether a pre-image of that size could be kept now.
+  [[nodiscard]] Room room_for(std::uint64_t bytes) const;
+  // A human accepted that the act of this record cannot be taken back: nothing is kept for it.
+  void waive(std::uint64_t sequence);
+  // A human was asked: what is kept for this record must be on the disk before the act.
+  void durable(std::uint64_t sequence);
+
+  // The object lies in the vault (and nowhere else): nothing may be done to it through a descriptor.
+  [[nodiscard]] bool holds(const Target& target);
+  // The path is one of the vault's own folders or below.
+  [[nodiscard]] bool is_inside(std::string_view path) const;
+
+  [[nodiscard]] std::uint64_t bytes() const;  // kept by this session
+  Status sync();
+  Status close();  // the session is over
+
+ private:
+  struct Moved {
+    std::uint32_t names = 0;
+  };
+  Status ensure_open();
+  Status note(Record& record);
+  void make_void(const Record& record);
+  Status note_parent(const Directory& directory, std::uint64_t sequence);
+  Status note_rename(const Rename& act, const Target& from, const Target& to, std::uint64_t sequence);
+  Status note_metadata(const SetMetadata& act, const Target& target, std::uint64_t sequence);
+  Result<Removal> move_in(const Directory& directory, const std::string& at, const Target& judged, Record& record);
+  Result<Removal> try_store(unsigned number, const Directory& directory, const std::string& at, const Target& judged,
+                            Record& record);
+  Result<Removal> remove_folder(const Directory& directory, const std::string& at, const Target& judged,
+                                Record& record);
+  Result<Removal> copy_in(const Directory& directory, const std::string& at, const Target& judged,
+                          std::uint64_t sequence, Record* record);
+  [[nodiscard]] Room room_locked(std::uint64_t bytes) const;
+  Status sync_locked();
+  void wake_syncer();
+  void step(Step reached) const {
+    if (options_.on_step) options_.on_step(reached);
+  }
+
+  VaultOptions options_;
+  mutable std::mutex mutex_;
+  std::vector<Store> stores_;
+  std::optional<ManifestWriter> manifest_;
+  std::unordered_map<std::uint64_t, int> store_of_;  // by device and mount of the folder; -1: copy
+  std::unordered_map<FileId, Moved, FileIdHash> moved_;
+  std::unordered_set<FileId, FileIdHash> content_kept_;
+  std::unordered_set<FileId, FileIdHash> parents_;
+  std::unordered_set<std::uint64_t> waived_;
+  std::uint64_t durable_ = 0;
+  std::uint64_t already_ = 0;
+  std::uint64_t bytes_ = 0;
+  std::uint64_t objects_ = 0;
+  std::uint64_t next_object_ = 1;
+  std::uint64_t next_layer_ = 1;
+
+  std::thread syncer_;  // brings the manifest to the disk every 50 ms while there is something new
+  std::condition_variable wake_;
+  bool dirty_ = false;
+  bool stop_ = false;
+};
+
+}  // namespace assent::undo
