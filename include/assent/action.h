@@ -17,9 +17,11 @@ namespace assent {
 
 // A path argument: `dirfd` is AT_FDCWD or a descriptor number of the agent's (low 32 bits, signed).
 // An empty `path` names the descriptor itself (AT_EMPTY_PATH, and the f… forms such as fchmod).
+enum class Descriptor { Any, Opened };  // Opened: the f… forms, for which one opened with O_PATH is none (EBADF)
 struct PathArg {
   int dirfd = AT_FDCWD;
   std::string path;
+  Descriptor descriptor = Descriptor::Any;
 
   friend bool operator==(const PathArg&, const PathArg&) = default;
 };
@@ -36,6 +38,7 @@ struct Rename {  // rename, renameat, renameat2
   PathArg from;
   PathArg to;
   unsigned flags = 0;  // RENAME_NOREPLACE, RENAME_EXCHANGE, RENAME_WHITEOUT
+  int to_error = 0;    // `to` could not be read: said after what is wrong with `from`, as the kernel does
 };
 
 struct Truncate {  // truncate (ftruncate needs a descriptor that an Open already judged)
@@ -56,6 +59,7 @@ struct Link {  // link, linkat
   PathArg from;
   PathArg to;
   Follow follow = Follow::No;
+  int to_error = 0;  // as in Rename
 };
 
 struct MakeDirectory {

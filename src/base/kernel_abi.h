@@ -35,6 +35,8 @@ inline constexpr unsigned kStatxMntIdUnique = 0x00004000U;  // 6.8
 // ioctl_nsfs(2); the argument is the number itself
 inline constexpr unsigned long kNsGetPidFromPidns = _IOR(0xb7, 0x6, int);   // 6.11
 inline constexpr unsigned long kNsGetTgidFromPidns = _IOR(0xb7, 0x7, int);  // 6.11
+inline constexpr unsigned long kNsGetPidInPidns = _IOR(0xb7, 0x8, int);     // 6.11
+inline constexpr unsigned long kNsGetTgidInPidns = _IOR(0xb7, 0x9, int);    // 6.11
 
 // System calls by number (x86_64 and the generic table agree from 424 on).
 inline constexpr int kSysCachestat = 451;       // 6.5

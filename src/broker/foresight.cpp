@@ -35,6 +35,10 @@ bool is_mount_point(const Target& target) {
   return target.parent && target.mount != 0 && target.parent->mount != 0 && target.mount != target.parent->mount;
 }
 
+bool bad_time(const timespec& time) {
+  return time.tv_nsec != UTIME_NOW && time.tv_nsec != UTIME_OMIT && (time.tv_nsec < 0 || time.tv_nsec > 999'999'999);
+}
+
 bool lies_below(const std::string& path, const std::string& directory) {
   return path.size() > directory.size() && path.starts_with(directory) &&
          (directory == "/" || path[directory.size()] == '/');
@@ -135,6 +139,9 @@ class Ahead {
     const Target& target = targets_[0];
     if (!target.exists()) return ENOENT;
     if (target.spelling == Spelling::TrailingSlash && !is_directory(target)) return ENOTDIR;
+    if (const auto* set = std::get_if<SetTimes>(&act.change); set != nullptr && set->times) {
+      if (bad_time((*set->times)[0]) || bad_time((*set->times)[1])) return EINVAL;
+    }
     if (const auto* xattr = std::get_if<SetXattr>(&act.change)) {
       if (auto code = user_xattr(xattr->name, target)) return code;
     } else if (const auto* gone = std::get_if<RemoveXattr>(&act.change)) {

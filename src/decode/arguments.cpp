@@ -38,7 +38,7 @@ Result<PathArg> Arguments::path_at(int dirfd, int i, std::uint32_t flags, NullPa
 
 Result<PathArg> Arguments::descriptor(int i) const {
   if (s32(i) < 0) return fail(EBADF, "cannot use the descriptor: its number is negative");
-  return PathArg{s32(i), {}};
+  return PathArg{s32(i), {}, Descriptor::Opened};
 }
 
 Status copy_struct(const RemoteMemory& memory, std::uint64_t address, std::uint64_t size, std::span<std::byte> known) {

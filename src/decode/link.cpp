@@ -8,7 +8,7 @@ namespace {
 
 Result<Action> link(Result<PathArg> from, Result<PathArg> to, Follow follow) {
   if (!from) return pass(std::move(from));
-  if (!to) return pass(std::move(to));
+  if (!to) return done(Link{std::move(*from), {}, follow, to.error().code});
   return done(Link{std::move(*from), std::move(*to), follow});
 }
 

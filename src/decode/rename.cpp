@@ -8,7 +8,7 @@ namespace {
 
 Result<Action> rename(Result<PathArg> from, Result<PathArg> to, unsigned flags) {
   if (!from) return pass(std::move(from));
-  if (!to) return pass(std::move(to));
+  if (!to) return done(Rename{std::move(*from), {}, flags, to.error().code});
   return done(Rename{std::move(*from), std::move(*to), flags});
 }
 

@@ -16,18 +16,13 @@ Result<Action> change(Result<PathArg> path, Follow follow, Times times) {
   return done(SetMetadata{std::move(*path), follow, SetTimes{times}});
 }
 
-bool valid(const timespec& time) {
-  return time.tv_nsec == UTIME_NOW || time.tv_nsec == UTIME_OMIT || (time.tv_nsec >= 0 && time.tv_nsec < 1'000'000'000);
-}
-
 // A null pointer asks for now. So does UTIME_NOW twice, which the kernel takes for the same (and so needs only write
-// permission). With UTIME_OMIT the seconds mean nothing.
+// permission). With UTIME_OMIT the seconds mean nothing. Nanoseconds out of range are judged after the path.
 Result<Times> nanoseconds(const Arguments& in, int i) {
   if (in.raw(i) == 0) return Times{};
   auto times = in.memory().read_value<std::array<timespec, 2>>(in.raw(i));
   if (!times) return pass(std::move(times));
   const auto& [accessed, modified] = *times;
-  if (!valid(accessed) || !valid(modified)) return invalid("cannot set the times: nanoseconds out of range");
   if (accessed.tv_nsec == UTIME_NOW && modified.tv_nsec == UTIME_NOW) return Times{};
   return Times{*times};
 }
@@ -76,6 +71,8 @@ Result<Action> decode_futimesat(const Arguments& in) {
 Result<Action> decode_utimensat(const Arguments& in) {
   auto times = nanoseconds(in, 2);
   if (!times) return pass(std::move(times));
+  const bool omits_both = *times && (**times)[0].tv_nsec == UTIME_OMIT && (**times)[1].tv_nsec == UTIME_OMIT;
+  if (omits_both) return change(PathArg{}, Follow::Yes, *times);  // a success, whatever the path is
   const std::uint32_t flags = in.u32(3);
   if (in.raw(1) == 0 && in.s32(0) != AT_FDCWD) {
     if (flags != 0) return invalid("cannot set the times: flags without a path");

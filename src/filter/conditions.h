@@ -57,13 +57,27 @@ inline constexpr std::uint32_t kTiocSetd = 0x5423;
 // Takes the key of the user's encrypted folders away, on the real file system, through a read-only descriptor.
 inline constexpr std::uint32_t kFsIocRemoveKey = 0xc0406618;
 inline constexpr std::uint32_t kFsIocRemoveKeyAllUsers = 0xc0406619;
+// Of network devices. An allowed connection is a socket of the host's network: through it the drivers of the host's
+// devices could be spoken to. Settings ask for a capability in that network, which the agent has not; asking a driver
+// (ethtool, wireless, what each makes up for itself) asks for none, and nobody inside has a device to ask about.
+inline constexpr std::uint32_t kSiocEthtool = 0x8946;
+inline constexpr std::uint32_t kSiocPrivate = 0x89e0;   // SIOCPROTOPRIVATE to 0x89ef, SIOCDEVPRIVATE to 0x89ff
+inline constexpr std::uint32_t kSiocWireless = 0x8b00;  // to 0x8bff
 inline constexpr std::array kIoctl{
-    Rule{{equals(1, kTiocSti)}, deny(EPERM)},        Rule{{equals(1, kTiocLinux)}, deny(EPERM)},
-    Rule{{equals(1, kTiocCons)}, deny(EPERM)},       Rule{{equals(1, kTiocSetd)}, deny(EPERM)},
-    Rule{{equals(1, kFsIocRemoveKey)}, deny(EPERM)}, Rule{{equals(1, kFsIocRemoveKeyAllUsers)}, deny(EPERM)},
-    Rule{{equals(1, FS_IOC_SETFLAGS)}, notify()},    Rule{{equals(1, kFsIoc32SetFlags)}, notify()},
-    Rule{{equals(1, FS_IOC_FSSETXATTR)}, notify()},  Rule{{equals(1, kFsIocSetVersion)}, notify()},
+    Rule{{equals(1, kTiocSti)}, deny(EPERM)},
+    Rule{{equals(1, kTiocLinux)}, deny(EPERM)},
+    Rule{{equals(1, kTiocCons)}, deny(EPERM)},
+    Rule{{equals(1, kTiocSetd)}, deny(EPERM)},
+    Rule{{equals(1, kFsIocRemoveKey)}, deny(EPERM)},
+    Rule{{equals(1, kFsIocRemoveKeyAllUsers)}, deny(EPERM)},
+    Rule{{equals(1, FS_IOC_SETFLAGS)}, notify()},
+    Rule{{equals(1, kFsIoc32SetFlags)}, notify()},
+    Rule{{equals(1, FS_IOC_FSSETXATTR)}, notify()},
+    Rule{{equals(1, kFsIocSetVersion)}, notify()},
     Rule{{equals(1, kFsIoc32SetVersion)}, notify()},
+    Rule{{equals(1, kSiocEthtool)}, deny(EPERM)},
+    Rule{{equals(1, kSiocPrivate, 0xffffffe0)}, deny(EPERM)},
+    Rule{{equals(1, kSiocWireless, 0xffffff00)}, deny(EPERM)},
 };
 
 // clone. CLONE_FS and CLONE_THREAD must come together: then the threads of a process, and nobody else, share one

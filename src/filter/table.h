@@ -28,7 +28,7 @@ inline constexpr std::array<Row, 384> kTable{{
     {14, "rt_sigprocmask", floor_suffices(), "own signals"},
     {15, "rt_sigreturn", floor_suffices(), "must never wait"},
     {16, "ioctl", floor_suffices(),
-     "works on what is open; changing file flags is notified, typing into a terminal for others is denied",
+     "works on what is open; file flags are notified; typing for others and calling network drivers are denied",
      conditions::kIoctl},
     {17, "pread64", floor_suffices(), "reads what is open already"},
     {18, "pwrite64", floor_suffices(), "the opening for writing was the gate"},

@@ -95,6 +95,7 @@ Result<std::optional<Call>> Listener::receive(Readiness readiness) {
     (void)send(notification.id, 0, -ENOSYS, 0);
     return std::nullopt;
   }
+  leave_cpu_unless_for(static_cast<pid_t>(notification.pid));
   Call call;
   call.id = notification.id;
   call.tid = static_cast<pid_t>(notification.pid);

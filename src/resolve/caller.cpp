@@ -23,6 +23,17 @@ bool unsettled(std::vector<std::weak_ptr<Caller>>& changing) {
   return !changing.empty();
 }
 
+constexpr std::size_t kMostAncestors = 32;
+
+// Read once an image, as the rest of what is shown of a process.
+Result<std::string> name_of(int proc, Group& group) {
+  const bool changing = unsettled(group.changing_image);
+  if (!changing && !group.name.empty()) return group.name;
+  auto name = read_name(proc, group.tgid);
+  if (name && !changing) group.name = *name;
+  return name;
+}
+
 }  // namespace
 
 bool Caller::alive() const { return is_alive(pidfd_.get()); }
@@ -46,16 +57,32 @@ ProcessRef Caller::process() {
 
 // Up to the first process of the sandbox (number 1 in there), which is ours and not part of the story.
 std::vector<std::string> Caller::ancestry() const {
-  constexpr int kMost = 32;
   std::vector<std::string> out;
-  auto facts = read_status(proc_, tid_);
+  std::shared_ptr<Group> group = group_;
+  while (out.size() < kMostAncestors) {
+    // Who is above now: a parent that died has left its children to another.
+    const auto now = ask_pidfd(group->pidfd.get());
+    if (now && now->parent == group->outside) return out;
+    auto above = group->above.lock();
+    if (!now || !above || above->tgid != now->parent) break;
+    auto name = name_of(proc_, *above);
+    if (!name || !is_alive(above->pidfd.get())) break;
+    out.push_back(std::move(*name));
+    group = std::move(above);
+  }
+  climb(group->tgid, out);
+  return out;
+}
+
+// The same for those that are not known here, and before Linux 6.13.
+void Caller::climb(pid_t from, std::vector<std::string>& out) const {
+  auto facts = read_status(proc_, from);
   const int depth = facts ? facts->depth : 0;
-  while (facts && facts->parent > 0 && out.size() < kMost) {
+  while (facts && facts->parent > 0 && out.size() < kMostAncestors) {
     facts = read_status(proc_, facts->parent);
     if (!facts || facts->depth != depth || (depth > 1 && facts->inner_pid == 1)) break;
     out.push_back(facts->name);
   }
-  return out;
 }
 
 Result<Caller::WorkingDirectory> Caller::cwd() {

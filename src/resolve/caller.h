@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "assent/process.h"
@@ -30,6 +31,9 @@ struct Group {
   std::uint64_t id = 0;
   std::uint64_t parent = 0;
   ProcessRef process;             // empty: not read yet
+  std::string name;               // short command name of this image; empty: not read yet
+  std::weak_ptr<Group> above;     // its parent when it was met
+  pid_t outside = 0;              // the parent, where that was none of the agent's processes
   std::uint32_t cwd_version = 1;  // a value kept under another version is not valid any more
   std::uint32_t umask_version = 1;
   // Threads whose chdir, umask or execve was let through and which have not called again: the change may take effect
@@ -37,6 +41,9 @@ struct Group {
   std::vector<std::weak_ptr<Caller>> changing_cwd;
   std::vector<std::weak_ptr<Caller>> changing_umask;
   std::vector<std::weak_ptr<Caller>> changing_image;
+  // The one that was let through while it was the only thread: until its change was made (or failed) nobody could
+  // start another, so a call of any thread says that it is done.
+  std::weak_ptr<Caller> alone;
 };
 
 struct Limits {
@@ -76,6 +83,7 @@ class Caller {
   friend class Callers;
   Caller(int proc, pid_t tid) : proc_(proc), tid_(tid) {}
   [[nodiscard]] std::vector<std::string> ancestry() const;
+  void climb(pid_t from, std::vector<std::string>& out) const;
 
   int proc_;  // our own /proc; Callers owns it and outlives its callers
   pid_t tid_;

@@ -6,12 +6,14 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <unordered_map>
 
 #include "assent/action.h"
 #include "assent/call.h"
 #include "assent/result.h"
 #include "resolve/caller.h"
+#include "resolve/process_facts.h"
 
 namespace assent::resolve {
 
@@ -33,11 +35,17 @@ class Callers {
  private:
   Callers(UniqueFd proc, std::size_t most) : proc_(std::move(proc)), most_(most) {}
   Result<CallerRef> meet(pid_t tid);
-  Result<std::shared_ptr<Group>> group_of(pid_t tgid, pid_t parent, pid_t inner, int depth, int generations);
+  Result<std::shared_ptr<Group>> group_of(const StatusFacts& facts, int generations);
+  [[nodiscard]] std::optional<StatusFacts> ask_quickly(int pidfd, pid_t tid) const;
   static void settle(const CallerRef& caller);
+  static void settle_one(const CallerRef& caller);
+  [[nodiscard]] bool is_only_thread(const Caller& caller) const;
   void make_room();
 
   UniqueFd proc_;
+  UniqueFd inside_;  // the agent's pid namespace; none before the first caller, or where it cannot be had
+  bool asked_inside_ = false;
+  int depth_ = 0;  // how many pid namespaces count a process of the agent's
   std::size_t most_;
   std::size_t sweep_at_ = 64;
   std::uint64_t clock_ = 0;

@@ -26,6 +26,16 @@ int pin(int directory, const char* name, std::uint64_t flags, UniqueFd& out) {
   return 0;
 }
 
+int pin_in_root(int root, const char* directory, UniqueFd& out) {
+  struct open_how how {};
+  how.flags = O_PATH | O_CLOEXEC | O_DIRECTORY;
+  how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
+  const long fd = ::syscall(SYS_openat2, root, directory, &how, sizeof how);
+  if (fd < 0) return errno;
+  out.reset(static_cast<int>(fd));
+  return 0;
+}
+
 bool same_object(const struct statx& one, const struct statx& other) {
   if (one.stx_ino != other.stx_ino || one.stx_dev_major != other.stx_dev_major ||
       one.stx_dev_minor != other.stx_dev_minor) {

@@ -19,6 +19,9 @@ int look(int directory, const char* name, struct statx& out);
 // A link in the last place is pinned itself where `flags` has O_NOFOLLOW.
 int pin(int directory, const char* name, std::uint64_t flags, UniqueFd& out);
 
+// The same for a path below `root` as of a process whose root that is: links are followed by the kernel and end inside.
+int pin_in_root(int root, const char* directory, UniqueFd& out);
+
 // Same device, inode number, type and, where the file system keeps it, birth time.
 bool same_object(const struct statx& one, const struct statx& other);
 

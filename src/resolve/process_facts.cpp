@@ -12,6 +12,7 @@
 #include <charconv>
 #include <cstdio>
 #include <memory>
+#include <span>
 
 #include "base/kernel_abi.h"
 #include "base/sys.h"
@@ -26,6 +27,18 @@ struct ProcName {
   ProcName(pid_t tid, const char* leaf) { std::snprintf(text.data(), text.size(), "%d/%s", tid, leaf); }
   [[nodiscard]] const char* c_str() const { return text.data(); }
 };
+
+// A file of /proc that the kernel gives whole to the first read that has room for it.
+Result<std::size_t> read_once(int proc, pid_t tid, const char* leaf, std::span<char> out) {
+  const UniqueFd file(::openat(proc, ProcName(tid, leaf).c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file) return fail(errno);
+  ssize_t n = 0;
+  do {
+    n = ::read(file.get(), out.data(), out.size());
+  } while (n < 0 && errno == EINTR);
+  if (n < 0) return fail(errno);
+  return static_cast<std::size_t>(n);
+}
 
 // The numbers of a line, in any amount of white space.
 std::vector<pid_t> numbers(std::string_view line, int base = 10) {
@@ -90,9 +103,34 @@ Result<StatusFacts> parse_status(std::string_view text) {
 }
 
 Result<StatusFacts> read_status(int proc, pid_t tid) {
-  auto text = sys::read_file(proc, ProcName(tid, "status").c_str(), 64 * 1024);
-  if (!text) return pass(std::move(text));
-  return parse_status(*text);
+  std::array<char, 16384> text;
+  const auto size = read_once(proc, tid, "status", text);
+  if (!size) return tl::unexpected<Error>(size.error());
+  return parse_status({text.data(), *size});
+}
+
+Result<PidfdFacts> ask_pidfd(int pidfd) {
+  abi::PidfdInfo info{};
+  if (::ioctl(pidfd, abi::kPidfdGetInfo, &info) != 0) return fail(errno, "cannot ask a pidfd");
+  if (info.tgid == 0) return fail(ESRCH);
+  return PidfdFacts{static_cast<pid_t>(info.pid), static_cast<pid_t>(info.tgid), static_cast<pid_t>(info.ppid)};
+}
+
+Result<std::string> read_name(int proc, pid_t pid) {
+  std::array<char, 64> text;  // TASK_COMM_LEN is 16
+  const auto size = read_once(proc, pid, "comm", text);
+  if (!size) return tl::unexpected<Error>(size.error());
+  std::string out;
+  for (const char c : std::string_view(text.data(), *size > 0 ? *size - 1 : 0)) {  // the kernel ends it with a newline
+    if (c == '\n') {
+      out += "\\n";
+    } else if (c == '\\') {
+      out += "\\\\";
+    } else {
+      out += c;
+    }
+  }
+  return out;
 }
 
 std::vector<std::string> split_command_line(std::string_view bytes) {
@@ -116,6 +154,7 @@ ImageFacts read_image(int proc, pid_t tid) {
       const ssize_t n = ::read(file->get(), part.data(), part.size());
       if (n <= 0) break;
       bytes.append(part.data(), static_cast<std::size_t>(n));
+      if (static_cast<std::size_t>(n) < part.size()) break;
     }
     out.argv = split_command_line(std::string_view(bytes).substr(0, kMaxCommandLine));
   }

@@ -1,6 +1,7 @@
 #include "resolve/resolver.h"
 
 #include <fcntl.h>
+#include <linux/limits.h>
 #include <linux/openat2.h>
 #include <unistd.h>
 
@@ -24,6 +25,20 @@ LastLink last_link(const Open& open) {
 }
 
 LastLink last_link(Follow follow) { return follow == Follow::Yes ? LastLink::Follow : LastLink::KeepUnlessSlash; }
+
+// A file system's own limit may be lower; then the order of the two errors is not the kernel's, which harms nobody.
+bool only_the_last_is_too_long(std::string_view path) {
+  while (path.ends_with('/')) path.remove_suffix(1);
+  const std::size_t slash = path.rfind('/');
+  const std::size_t last = slash == std::string_view::npos ? 0 : slash + 1;
+  if (path.size() - last <= NAME_MAX) return false;
+  for (std::size_t begin = 0; begin < last;) {
+    const std::size_t end = path.find('/', begin);
+    if (end - begin > NAME_MAX) return false;
+    begin = end + 1;
+  }
+  return true;
+}
 
 // "/a/b" → {"/a", "b"}
 std::pair<std::string, std::string> split(const std::string& path) {
@@ -51,17 +66,22 @@ Result<std::vector<Target>> Resolver::resolve(const Action& action, Caller& call
     targets.push_back(std::move(*found));
     return 0;
   };
-  const auto two = [&](const PathArg& from, const Wanted& wanted, const PathArg& to) -> int {
-    targets.reserve(2);
-    const int error = one(from, wanted);
-    return error != 0 ? error : one(to, Wanted{});
-  };
+  if (std::holds_alternative<Rename>(action) || std::holds_alternative<Link>(action)) targets.reserve(2);
   struct Visitor {
     const decltype(one)& first;
-    const decltype(two)& both;
     const std::vector<Target>& found;
     int operator()(const Remove& a) const { return first(a.path, {}); }
-    int operator()(const Rename& a) const { return both(a.from, {}, a.to); }
+    // As in the kernel: what is wrong with the old name's folder, with the new name as such, with its folder, with the
+    // old name, with the new one.
+    int operator()(const Rename& a) const {
+      if (const int error = first(a.from, {}); error != 0) return error;
+      if (a.to_error != 0) return a.to_error;
+      const int error = first(a.to, {});
+      if (error != ENAMETOOLONG || !only_the_last_is_too_long(a.to.path)) return error;
+      const Target& from = found.front();
+      if (from.spelling == Spelling::Dot || from.spelling == Spelling::DotDot) return EBUSY;
+      return from.exists() ? error : ENOENT;
+    }
     int operator()(const Truncate& a) const { return first(a.path, {LastLink::Follow, Pin::Host}); }
     int operator()(const Open& a) const {
       return first(a.path, {last_link(a), only_reads(a) ? Pin::Agent : Pin::Host, a.resolve});
@@ -72,7 +92,7 @@ Result<std::vector<Target>> Resolver::resolve(const Action& action, Caller& call
       const Target& from = found.back();
       if (!from.exists()) return ENOENT;
       if (from.spelling != Spelling::Plain && !S_ISDIR(from.stat->stx_mode)) return ENOTDIR;
-      return first(a.to, {});
+      return a.to_error != 0 ? a.to_error : first(a.to, {});
     }
     int operator()(const MakeDirectory& a) const { return first(a.path, {}); }
     int operator()(const MakeSymlink& a) const { return first(a.path, {}); }
@@ -84,7 +104,7 @@ Result<std::vector<Target>> Resolver::resolve(const Action& action, Caller& call
     }
     int operator()(const Exec& a) const {
       const bool follow = (a.flags & AT_SYMLINK_NOFOLLOW) == 0;
-      return first(a.path, {follow ? LastLink::Follow : LastLink::KeepUnlessSlash, Pin::Agent});
+      return first(a.path, {follow ? LastLink::Follow : LastLink::KeepUnlessSlash, Pin::Agent, 0, true});
     }
     int operator()(const Connect&) const { return 0; }
     int operator()(const Bind&) const { return 0; }
@@ -92,18 +112,24 @@ Result<std::vector<Target>> Resolver::resolve(const Action& action, Caller& call
     int operator()(const ChangeDirectory&) const { return 0; }
     int operator()(const ChangeUmask&) const { return 0; }
   };
-  if (const int error = std::visit(Visitor{one, two, targets}, action); error != 0) return fail(error);
+  if (const int error = std::visit(Visitor{one, targets}, action); error != 0) return fail(error);
   return targets;
 }
 
 // The agent may rename while we look; what was found on both sides must be the same object in the end.
 Result<Target> Resolver::target(Caller& caller, const PathArg& path, const Wanted& wanted) {
   if (path.path.empty() && wanted.pin == Pin::None) return fail(ENOENT);  // acts on names need one
+  Glance glance = wanted.pin != Pin::Agent ? Glance::Later : wanted.only_shown ? Glance::Shown : Glance::Now;
   for (int i = 0; i < kTries; ++i) {
-    auto place = walk_.to(caller, path, wanted.last, wanted.resolve);
+    auto place = walk_.to(caller, path, wanted.last, wanted.resolve, glance);
     if (!place) return pass(std::move(place));
+    if (path.descriptor == Descriptor::Opened && place->object) {
+      const int flags = ::fcntl(place->object.get(), F_GETFL);
+      if (flags < 0 || (flags & O_PATH) != 0) return fail(EBADF);
+    }
     auto found = target_of_place(std::move(*place), wanted);
     if (found || found.error().code != EAGAIN) return found;
+    glance = Glance::Now;
   }
   return fail(EPERM, "cannot pin a file: it is being exchanged");
 }
@@ -131,8 +157,8 @@ Result<Target> Resolver::named(Place place, DirectoryRef parent, const Wanted& w
   }
   if (wanted.pin == Pin::Agent) {
     target.stat = place.stat;
-    if (place.stat) {
-      target.id = sys::id_of(*place.stat);
+    if (place.stat) target.id = sys::id_of(*place.stat);
+    if (place.stat && !wanted.only_shown) {
       struct statx pinned {};
       int error = pin(place.directory, target.name.c_str(), O_NOFOLLOW, target.agent_object);
       if (error == 0) error = look(target.agent_object.get(), "", pinned);
@@ -154,9 +180,29 @@ Result<Target> Resolver::named(Place place, DirectoryRef parent, const Wanted& w
     target.stat = stat;
     target.id = sys::id_of(stat);
   }
-  if (const int differs = compare(target, place.stat); differs != 0) return fail(differs);
+  if (place.unseen && !shows_itself(target, wanted)) {
+    if (auto seen = Walk::see(place); !seen) return pass(std::move(seen));
+    if (place.stat) {
+      // A link that may have to be followed: once more from the beginning.
+      if (is_symlink(*place.stat) && wanted.last != LastLink::Keep) return fail(EAGAIN);
+      target.mount = place.stat->stx_mnt_id;
+      target.zone = view_.mount(target.mount).zone;
+    }
+  }
+  if (!place.unseen) {
+    if (const int differs = compare(target, place.stat); differs != 0) return fail(differs);
+  }
   judge_names(target);
   return target;
+}
+
+// Whether the host's side alone tells what the agent sees under the name, the folder being one and the same on both
+// sides. Only a mount on the name could make a difference. Mounts are made before the agent begins and sit on objects
+// that exist, so there is none on a name that is free (removing the object removes the mount) and none on an object
+// that was made since.
+bool Resolver::shows_itself(const Target& target, const Wanted& wanted) const {
+  if (!target.exists()) return true;
+  return own_.contains(target.id) && (wanted.last == LastLink::Keep || !is_symlink(*target.stat));
 }
 
 int Resolver::compare(Target& target, const std::optional<struct statx>& seen) const {
@@ -199,16 +245,15 @@ Result<Target> Resolver::folder(DirectoryRef directory, Spelling spelling, const
   return target;
 }
 
-// The object is certain; looked for is its name, for the rules and to act on it on the host's side.
-// A file that this session made, through a descriptor that can write to it, on no mount of the agent's: the broker gave
-// that descriptor, so it is on the host's own mount and is the object to act on; its name only serves the rules. (tar
-// and cp set mode and times of each file they write this way.)
-bool Resolver::is_own_for_writing(const Target& target) const {
-  if (!S_ISREG(target.stat->stx_mode) || view_.knows(target.mount) || !own_.contains(target.id)) return false;
+// A descriptor that can write, on no mount of the agent's: the broker gave it, so it is on the host's own mount and is
+// the object to act on.
+bool Resolver::writes_to_host(const Target& target) const {
+  if (!S_ISREG(target.stat->stx_mode) || view_.knows(target.mount)) return false;
   const int flags = ::fcntl(target.agent_object.get(), F_GETFL);
   return flags >= 0 && (flags & O_PATH) == 0 && (flags & O_ACCMODE) != O_RDONLY;
 }
 
+// The object is certain; looked for is its name, for the rules and to act on it on the host's side.
 Result<Target> Resolver::of_descriptor(UniqueFd object, const Wanted& wanted) {
   struct statx stat {};
   if (const int error = look(object.get(), "", stat); error != 0) return fail(error);
@@ -230,11 +275,21 @@ Result<Target> Resolver::of_descriptor(UniqueFd object, const Wanted& wanted) {
 
   const auto [directory, name] =
       target.path.front() == '/' ? split(target.path) : std::pair<std::string, std::string>();
-  if (wanted.pin == Pin::Host && is_own_for_writing(target) && last_parent_ && last_parent_->path == directory) {
+  const bool writable = wanted.pin == Pin::Host && writes_to_host(target);
+  // The name only serves the rules. (tar and cp set mode and times of each file that they have made this way.)
+  if (writable && own_.contains(target.id) && last_parent_ && last_parent_->path == directory) {
     target.mount = 0;
     target.zone = last_parent_->zone;
     judge_names(target);
     target.own_folder = own_.contains(last_parent_->id);
+    return target;
+  }
+  // Deleted: nothing but descriptors leads to it any more, and with this one its content can be changed as it is.
+  const bool anonymous = target.path.front() != '/' || target.path.starts_with("/memfd:");
+  if (writable && !anonymous && stat.stx_nlink == 0 && !own_.contains(target.id)) {
+    target.mount = 0;
+    target.zone = Zone::Gated;
+    target.own = true;
     return target;
   }
   UniqueFd above;
@@ -267,7 +322,6 @@ Result<Target> Resolver::of_descriptor(UniqueFd object, const Wanted& wanted) {
   }
   // Pipes, sockets, terminals and memory files that the agent holds already: nothing of the machine's is behind them
   // that it could not reach before.
-  const bool anonymous = target.path.front() != '/' || target.path.starts_with("/memfd:");
   if (!target.parent && (anonymous || !S_ISREG(stat.stx_mode))) target.zone = Zone::Kernel;
   judge_names(target);
   // A hidden file that the host's user has replaced while the agent held it by O_PATH has a name that no pattern is

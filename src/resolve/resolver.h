@@ -3,11 +3,13 @@
 // actions on no file; or the errno of a path that leads nowhere. A name that does not exist, or stands for the wrong
 // sort of object, is a Target like any other: what an act on it would give is the broker's to know.
 // Afterwards nothing is looked up by the agent's spelling again.
-// Never: an act, a decision, a lookup in our own root, a link followed by the kernel for us.
+// Never: an act, a decision, a lookup in our own root, a link followed by the kernel for us (but on the way to a
+// program, which is only told to people: execve is carried out by the kernel).
 //
 // A Target's `object` is pinned for acts on the object itself (open for writing, truncate, link, metadata); `stat` is
 // then what that descriptor showed. For removals and renames the broker compares again by name.
-// Opens that only read, O_PATH and execve get `agent_object`, the object in the agent's own view, and no `object`.
+// Opens that only read and O_PATH get `agent_object`, the object in the agent's own view, and no `object`; execve gets
+// neither.
 // Objects named by a descriptor get `agent_object`, and `object`, `parent`, `name` too while they still have a name.
 // The target of an O_TMPFILE is the folder. An object seen through no mount of the agent's has `mount` 0.
 #pragma once
@@ -49,16 +51,18 @@ class Resolver {
     LastLink last = LastLink::Keep;
     Pin pin = Pin::None;
     std::uint64_t resolve = 0;
+    bool only_shown = false;  // nothing is acted on: no descriptor of the object
   };
   Result<Target> target(Caller& caller, const PathArg& path, const Wanted& wanted);
   Result<Target> target_of_place(Place place, const Wanted& wanted);
+  [[nodiscard]] bool shows_itself(const Target& target, const Wanted& wanted) const;
   Result<Target> named(Place place, DirectoryRef parent, const Wanted& wanted);
   Result<Target> folder(DirectoryRef directory, Spelling spelling, const Wanted& wanted);
   Result<Target> of_descriptor(UniqueFd object, const Wanted& wanted);
   // 0, or EAGAIN where the two sides do not show the same object, which a second look may mend.
   int compare(Target& target, const std::optional<struct statx>& seen) const;
   void judge_names(Target& target) const;
-  bool is_own_for_writing(const Target& target) const;
+  bool writes_to_host(const Target& target) const;
 
   const View& view_;
   const OwnFiles& own_;

@@ -29,7 +29,7 @@ class Terminated {
 
 }  // namespace
 
-Result<Place> Walk::to(Caller& caller, const PathArg& path, LastLink last, std::uint64_t resolve) const {
+Result<Place> Walk::to(Caller& caller, const PathArg& path, LastLink last, std::uint64_t resolve, Glance glance) const {
   if (path.path.empty()) {
     Place place;
     if (path.dirfd == AT_FDCWD) {
@@ -54,7 +54,7 @@ Result<Place> Walk::to(Caller& caller, const PathArg& path, LastLink last, std::
   auto base = base_of(caller, path.dirfd, from);
   if (!base) return pass(std::move(base));
   if (resolve == 0) {
-    auto place = quickly(*base, from);
+    auto place = quickly(*base, from, glance);
     if (!place && place.error().code != ELOOP) return place;
     if (place) {
       const bool slash = from.spelling == Spelling::TrailingSlash;
@@ -89,7 +89,7 @@ Result<Walk::Base> Walk::base_of(Caller& caller, int dirfd, const Spelled& spell
 }
 
 // One openat2 and one look; ELOOP where a symbolic link stands on the way.
-Result<Place> Walk::quickly(Base& base, const Spelled& spelled) const {
+Result<Place> Walk::quickly(Base& base, const Spelled& spelled, Glance glance) const {
   Place place;
   place.spelling = spelled.spelling;
   if (spelled.directory.empty()) {
@@ -102,14 +102,51 @@ Result<Place> Walk::quickly(Base& base, const Spelled& spelled) const {
     }
     if (!is_directory(place.directory_stat)) return fail(ENOTDIR);
   } else {
-    if (const int error = pin(base.fd, Terminated(spelled.directory).get(), O_DIRECTORY, place.owned); error != 0) {
-      return fail(error);
+    const Terminated directory(spelled.directory);
+    if (glance == Glance::Later && find_again(base, spelled, directory.get(), place)) {
+      place.directory = kept_.directory.get();
+    } else {
+      int error = pin(base.fd, directory.get(), O_DIRECTORY, place.owned);
+      if (error == ELOOP && glance == Glance::Shown && spelled.absolute) {
+        // "/proc/self" is nobody there for us, so what does not succeed is walked step by step.
+        error = pin_in_root(base.fd, directory.get(), place.owned) == 0 ? 0 : ELOOP;
+      }
+      if (error != 0) return fail(error);
+      place.directory = place.owned.get();
+      error = look(place.directory, "", place.directory_stat);
+      if (error != 0) return fail(error);
+      if (glance == Glance::Later) keep(spelled, place);
     }
-    place.directory = place.owned.get();
-    if (const int error = look(place.directory, "", place.directory_stat); error != 0) return fail(error);
   }
   if (spelled.last.empty()) return place;
   place.name = spelled.last;
+  place.unseen = true;
+  if (glance == Glance::Later && shows_host(place.directory_stat)) return place;
+  if (auto seen = see(place); !seen) return pass(std::move(seen));
+  return place;
+}
+
+// Most calls name the folder that the one before named. Where it is one step from the base, one look that follows no
+// link says whether that step still leads to the folder that is held open: the same object through the same mount. As
+// it is held, its inode number stands for nothing else, so that is as good as opening it again.
+bool Walk::find_again(const Base& base, const Spelled& spelled, const char* directory, Place& place) const {
+  if (!kept_.directory || kept_.name != spelled.directory) return false;
+  if (look(base.fd, directory, place.directory_stat) != 0) return false;
+  return is_directory(place.directory_stat) && same_object(place.directory_stat, kept_.stat) &&
+         place.directory_stat.stx_mnt_id == kept_.stat.stx_mnt_id;
+}
+
+void Walk::keep(const Spelled& spelled, Place& place) const {
+  const bool one_step =
+      spelled.directory.find('/') == std::string_view::npos && spelled.directory != "." && spelled.directory != "..";
+  if (!one_step || spelled.last.empty()) return;
+  kept_.directory = std::move(place.owned);
+  kept_.name = spelled.directory;
+  kept_.stat = place.directory_stat;
+}
+
+Status Walk::see(Place& place) {
+  place.unseen = false;
   struct statx stat {};
   const int error = look(place.directory, place.name.c_str(), stat);
   if (error == 0) {
@@ -117,7 +154,13 @@ Result<Place> Walk::quickly(Base& base, const Spelled& spelled) const {
   } else if (error != ENOENT) {
     return fail(error);
   }
-  return place;
+  return {};
+}
+
+bool Walk::shows_host(const struct statx& directory) const {
+  if (!view_.knows(directory.stx_mnt_id)) return false;
+  const Mount mount = view_.mount(directory.stx_mnt_id);
+  return mount.backing == Backing::Host && (mount.zone == Zone::Gated || mount.zone == Zone::Read);
 }
 
 }  // namespace assent::resolve

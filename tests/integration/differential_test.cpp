@@ -23,8 +23,13 @@ struct Designed {
   const char* begins;
   const char* why;
 };
-constexpr std::array<Designed, 2> kDesigned{
+constexpr std::array<Designed, 5> kDesigned{
     Designed{"rename / ", "inside, the project is a mount of its own, so EXDEV comes before EBUSY"},
+    Designed{"nameless file in a removed folder", "ENOENT, as for every other file; some file systems say EPERM"},
+    Designed{"set flags, null 2097152 ", "EFAULT is found before EBADF: the argument is read before the descriptor is"},
+    Designed{"reopen a deleted file",
+             "a descriptor for reading is of the agent's read-only view (EROFS), and no name leads to the file's other "
+             "side any more; reopening one that was opened for writing works"},
     Designed{"open without a free descriptor ",
              "natively the descriptor is taken first; the supervisor learns of EMFILE when it hands one over, so "
              "EEXIST, EISDIR and the like come before it (and what was created goes again)"},

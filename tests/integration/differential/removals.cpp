@@ -62,7 +62,11 @@ void add_removals(Cases& cases) {
                      out += line({result(::mkdir("new", 0700)), result(::unlink("x"))});
                      out += line({result(::symlink("x", "new")), result(::rename("../file", "new"))});
                      out += line({result(::link("../file", "new")), result(::unlink("../file"))});
-                     return out + " " + result(::open(".", O_TMPFILE | O_RDWR, 0600));
+                     return out;
+                   }});
+  cases.push_back({"nameless file in a removed folder", [] {
+                     if (::chdir("edir") != 0 || ::rmdir("../edir") != 0) return result(-1);
+                     return result(::open(".", O_TMPFILE | O_RDWR, 0600));
                    }});
   cases.push_back({"rmdir parent of the working directory", [] {
                      if (::mkdir("edir/deep", 0755) != 0 || ::chdir("edir/deep") != 0) return result(-1);
