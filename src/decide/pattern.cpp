@@ -3,7 +3,9 @@
 #include <re2/re2.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
+#include <mutex>
 
 #include "decide/glob_syntax.h"
 
@@ -129,14 +131,12 @@ std::string unmatchable(const Glob& glob) {
   return {};
 }
 
-tl::expected<std::shared_ptr<const re2::RE2>, std::string> compile_regex(const std::string& source) {
+std::unique_ptr<const re2::RE2> compile_regex(const std::string& source) {
   re2::RE2::Options options(re2::RE2::Latin1);  // bytes, not UTF-8
   options.set_log_errors(false);
   options.set_max_mem(kMaxMemory);
   options.set_longest_match(false);
-  auto regex = std::make_shared<const re2::RE2>(source, options);
-  if (!regex->ok()) return Failure("is too large");
-  return regex;
+  return std::make_unique<const re2::RE2>(source, options);
 }
 
 std::string_view last_component(std::string_view path) {
@@ -149,6 +149,30 @@ bool is_below(std::string_view path, std::string_view folder) {
 }
 
 }  // namespace
+
+class Pattern::LazyRegex {
+ public:
+  static tl::expected<std::shared_ptr<LazyRegex>, std::string> create(const std::string& source) {
+    auto out = std::make_shared<LazyRegex>(source);
+    // Without counted repetitions a program is never longer than its source, so a short one always fits.
+    if (source.size() > kSurelyFits && !out->get().ok()) return Failure("is too large");
+    return out;
+  }
+  explicit LazyRegex(std::string source) : source_(std::move(source)) {}
+  const re2::RE2& get() {
+    std::call_once(once_, [this] {
+      regex_ = compile_regex(source_);
+      if (!regex_->ok() && source_.size() <= kSurelyFits) std::abort();  // no memory: no rule can be trusted any more
+    });
+    return *regex_;
+  }
+
+ private:
+  static constexpr std::size_t kSurelyFits = 4096;
+  std::string source_;
+  std::once_flag once_;
+  std::unique_ptr<const re2::RE2> regex_;
+};
 
 tl::expected<Pattern, std::string> Pattern::compile(std::string_view text, Over over, const Places& places) {
   auto parsed = parse_glob(text, over, places);
@@ -194,7 +218,7 @@ tl::expected<Pattern, std::string> Pattern::compile(std::string_view text, Over 
       return out;
     }
   }
-  auto regex = compile_regex(out.source_);
+  auto regex = LazyRegex::create(out.source_);
   if (!regex) return Failure(std::move(regex.error()));
   out.kind_ = by_name ? Kind::NameGlob : Kind::Glob;
   out.name_ = needle_of(glob, fixed);
@@ -204,7 +228,7 @@ tl::expected<Pattern, std::string> Pattern::compile(std::string_view text, Over 
 
 bool Pattern::matches(std::string_view bytes) const {
   const auto glob_matches = [this](std::string_view text) {
-    return re2::RE2::FullMatch(re2::StringPiece(text.data(), text.size()), *glob_);
+    return re2::RE2::FullMatch(re2::StringPiece(text.data(), text.size()), glob_->get());
   };
   switch (kind_) {
     case Kind::Everything:

@@ -16,10 +16,6 @@
 #include <string>
 #include <string_view>
 
-namespace re2 {
-class RE2;
-}
-
 namespace assent::decide {
 
 // What the variables of a profile stand for. Absolute canonical paths without a slash at the end.
@@ -67,7 +63,10 @@ class Pattern {
   std::string literal_;
   std::string name_;
   std::string source_;  // the regular expression, for comparing
-  std::shared_ptr<const re2::RE2> glob_;
+  // Compiled when the first path comes that it must judge: of a profile's globs a session needs few. All that can be
+  // wrong with one is found before.
+  class LazyRegex;
+  std::shared_ptr<LazyRegex> glob_;
 };
 
 }  // namespace assent::decide

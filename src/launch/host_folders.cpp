@@ -56,6 +56,24 @@ std::optional<std::string> canonical(const std::string& path) {
   return std::string(real.get());
 }
 
+std::optional<std::string> CanonicalNames::of(const std::string& path) {
+  if (!well_formed(path)) return canonical(path);
+  if (path == "/") return path;
+  if (const auto found = known_.find(path); found != known_.end()) return found->second;
+  std::optional<std::string> real;
+  if (const auto folder = of(parent_of(path))) {
+    real = join(*folder, std::string_view(path).substr(path.rfind('/') + 1));
+    char byte = 0;
+    const bool is_link = ::readlink(real->c_str(), &byte, 1) >= 0;
+    if (is_link) {
+      real = canonical(*real);
+    } else if (errno != EINVAL) {  // EINVAL: it is there, and no link
+      real.reset();
+    }
+  }
+  return known_.emplace(path, std::move(real)).first->second;
+}
+
 bool is_folder(const std::string& path) {
   struct stat stat {};
   return ::stat(path.c_str(), &stat) == 0 && S_ISDIR(stat.st_mode);

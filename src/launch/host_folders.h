@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "assent/result.h"
@@ -22,6 +23,16 @@ bool well_formed(const std::string& path);
 
 // The name without symbolic links; empty where nothing is there.
 std::optional<std::string> canonical(const std::string& path);
+
+// The same for many paths that share their folders: each folder is looked at once.
+class CanonicalNames {
+ public:
+  std::optional<std::string> of(const std::string& path);
+
+ private:
+  std::unordered_map<std::string, std::optional<std::string>> known_;
+};
+
 bool is_folder(const std::string& path);
 mode_t mode_of(const std::string& folder);
 

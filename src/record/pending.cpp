@@ -59,6 +59,7 @@ Result<PendingFile> PendingFile::create(int directory) {
   }
   void* map = ::mmap(nullptr, kPendingSize, PROT_READ | PROT_WRITE, MAP_SHARED, fd->get(), 0);
   if (map == MAP_FAILED) return sys::last_error("mmap");
+  ::madvise(map, kPendingSize, MADV_RANDOM);  // the first fault would read the whole (empty) file ahead
   PendingFile file(std::move(*fd), static_cast<char*>(map));
   file.header().version = 1;
   std::atomic_signal_fence(std::memory_order_seq_cst);
