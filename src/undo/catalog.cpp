@@ -53,6 +53,11 @@ class Places {
     return fmt::format("{}/{}/{}", store == stores_.end() ? state_vault_ : store->second, transaction, record.place);
   }
   [[nodiscard]] const std::map<unsigned, std::string>& stores() const { return stores_; }
+  // Of a store among folders().
+  [[nodiscard]] std::size_t number(unsigned store) const {
+    const auto at = stores_.find(store);
+    return at == stores_.end() ? 0 : static_cast<std::size_t>(std::distance(stores_.begin(), at));
+  }
   [[nodiscard]] std::vector<std::string> folders() const {
     std::vector<std::string> out;
     for (const auto& [number, path] : stores_) {
@@ -101,6 +106,7 @@ Kept described(const std::string& state_vault, const std::string& transaction, c
   out.damaged = manifest.damaged;
   const Places places(state_vault, transaction, manifest);
   out.folders = places.folders();
+  out.bytes_in.resize(std::max<std::size_t>(out.folders.size(), 1));
   for (const Record& record : manifest.records) {
     if (record.kind == Kind::Begin) {
       out.about = record.path;
@@ -110,6 +116,7 @@ Kept described(const std::string& state_vault, const std::string& transaction, c
     if (!holds_object(record) || !is_in_vault(places, record)) continue;
     ++out.objects;
     out.bytes += record.size;
+    out.bytes_in[std::min<std::size_t>(places.number(record.store), out.bytes_in.size() - 1)] += record.size;
   }
   return out;
 }
@@ -164,28 +171,61 @@ Result<std::vector<KeptObject>> objects(const std::string& state_vault, const st
   return out;
 }
 
+namespace {
+
+// The last line of a manifest, where that is its end.
+std::optional<Record> last_line(const std::string& state_vault, const std::string& transaction) {
+  auto file =
+      sys::openat(AT_FDCWD, (state_vault + "/" + transaction + "/" + kManifestName).c_str(), O_RDONLY | O_NOFOLLOW);
+  if (!file) return std::nullopt;
+  char tail[512];
+  const off_t size = ::lseek(file->get(), 0, SEEK_END);
+  const off_t from = std::max<off_t>(0, size - static_cast<off_t>(sizeof tail));
+  const ssize_t n = ::pread(file->get(), tail, sizeof tail, from);
+  if (n <= 0) return std::nullopt;
+  std::string_view text(tail, static_cast<std::size_t>(n));
+  if (text.ends_with('\n')) text.remove_suffix(1);
+  const auto last = text.rfind('\n');
+  auto record = decode(last == std::string_view::npos ? text : text.substr(last + 1));
+  return record && record->kind == Kind::End ? record : std::nullopt;
+}
+
+}  // namespace
+
 std::uint64_t bytes_kept(const std::string& state_vault) {
+  start_checksums();
   std::uint64_t out = 0;
   for (const auto& name : names_in(state_vault)) {
     if (!good_name(name)) continue;
-    auto file = sys::openat(AT_FDCWD, (state_vault + "/" + name + "/" + kManifestName).c_str(), O_RDONLY | O_NOFOLLOW);
-    if (!file) continue;
-    char tail[512];
-    const off_t size = ::lseek(file->get(), 0, SEEK_END);
-    const off_t from = std::max<off_t>(0, size - static_cast<off_t>(sizeof tail));
-    const ssize_t n = ::pread(file->get(), tail, sizeof tail, from);
-    if (n <= 0) continue;
-    std::string_view text(tail, static_cast<std::size_t>(n));
-    if (text.ends_with('\n')) text.remove_suffix(1);
-    const auto last = text.rfind('\n');
-    const auto record = decode(last == std::string_view::npos ? text : text.substr(last + 1));
-    if (record && record->kind == Kind::End) {
-      out += record->size;
+    if (const auto end = last_line(state_vault, name)) {
+      out += end->size;
     } else if (auto manifest = manifest_of(state_vault, name)) {
       for (const Record& each : manifest->records) out += holds_object(each) ? each.size : 0;
     }
   }
   return out;
+}
+
+bool prune_due(const PruneOptions& options) {
+  start_checksums();
+  std::uint64_t bytes = 0;
+  bool any_old_enough = false;
+  for (const auto& name : names_in(options.state_vault)) {
+    if (!good_name(name)) continue;
+    const auto end = last_line(options.state_vault, name);
+    std::int64_t last = end ? end->time : 0;
+    if (!end) {  // was killed, or runs: the folder's own time will do
+      auto stat = sys::statx(AT_FDCWD, (options.state_vault + "/" + name + "/" + kManifestName).c_str());
+      if (!stat) continue;
+      last = metadata_of(*stat).mtime;
+    }
+    if (end) bytes += end->size;
+    const auto age = std::chrono::nanoseconds(options.now_ns - last);
+    if (age < options.minimum_age) continue;
+    any_old_enough = true;
+    if (age > options.retention) return true;
+  }
+  return any_old_enough && bytes > options.max_total;
 }
 
 Result<Pruned> prune(const PruneOptions& options) {
@@ -259,6 +299,10 @@ class Unlisted {
 
 Result<Recovered> recover(const std::string& state_vault, const std::string& transaction) {
   auto manifest = manifest_of(state_vault, transaction);
+  // One that is lost is made anew from the mirrored tree; where each object was is its path in there.
+  const bool lost = !manifest && manifest.error().code == ENOENT && good_name(transaction) &&
+                    sys::statx(AT_FDCWD, (state_vault + "/" + transaction).c_str());
+  if (lost) manifest = Manifest{};
   if (!manifest) return pass(std::move(manifest));
   Recovered out;
   out.damaged = manifest->damaged;
@@ -294,6 +338,11 @@ Result<Recovered> recover(const std::string& state_vault, const std::string& tra
   if (!folder) return pass(std::move(folder));
   auto writer = ManifestWriter::open(folder->get());
   if (!writer) return pass(std::move(writer));
+  if (lost) {
+    Record begin;
+    begin.kind = Kind::Begin;
+    if (auto order = writer->append(begin); !order) return pass(std::move(order));
+  }
   for (Record& record : found) {
     if (auto order = writer->append(record); !order) return pass(std::move(order));
   }

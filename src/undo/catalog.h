@@ -32,7 +32,8 @@ struct Kept {  // one transaction
   std::uint64_t objects = 0;  // in the vault now
   std::uint64_t bytes = 0;
   std::uint64_t damaged = 0;
-  std::vector<std::string> folders;  // its own in every store, the one with the manifest first
+  std::vector<std::string> folders;     // its own in every store, the one with the manifest first
+  std::vector<std::uint64_t> bytes_in;  // of `bytes`, in each of them
 };
 
 // Oldest first. Those without a readable manifest are listed too.
@@ -60,6 +61,8 @@ struct Pruned {
   std::vector<Error> failed;
 };
 Result<Pruned> prune(const PruneOptions& options);
+// Quick, for the start of a session: whether prune() could have something to do, by the ends of the manifests.
+bool prune_due(const PruneOptions& options);
 
 // After a crash: every line is compared with the disk, objects without a line get one, the transaction is ended.
 struct Recovered {

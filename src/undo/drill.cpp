@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <filesystem>
 
 #include "base/show.h"
 #include "base/sys.h"
@@ -51,7 +52,16 @@ class Drilling {
   Drilling(const std::string& state_vault, const std::string& transaction, const std::string& scratch)
       : state_vault_(state_vault), transaction_(transaction), scratch_(scratch) {}
 
+  // What was restored is gone again afterwards: a drill needs room for one object only.
   DrillItem one(const Record& record, const std::string& store, std::uint64_t& bytes) {
+    DrillItem out = restored_and_compared(record, store, bytes);
+    std::error_code ignored;
+    std::filesystem::remove_all(fmt::format("{}/{}", scratch_, number_++), ignored);
+    return out;
+  }
+
+ private:
+  DrillItem restored_and_compared(const Record& record, const std::string& store, std::uint64_t& bytes) {
     DrillItem out;
     out.path = record.path;
     const std::string kept = fmt::format("{}/{}/{}", store, transaction_, record.place);
@@ -75,11 +85,13 @@ class Drilling {
     if (!record.written && S_ISREG(stat->stx_mode) && stat->stx_size != record.size) {
       return bad(fmt::format("{} bytes were kept, {} are there", record.size, stat->stx_size));
     }
+    // A copy was finished before its line was written, and nobody touches it afterwards.
+    if (!moved && now->mtime > record.time) return bad("it was changed in the vault");
     if (moved && !record.written && (now->mtime != record.metadata.mtime || now->mode != record.metadata.mode)) {
       return bad("it was changed in the vault");
     }
 
-    const std::string folder = fmt::format("{}/{}", scratch_, number_++);
+    const std::string folder = fmt::format("{}/{}", scratch_, number_);
     if (auto made = make_folders(folder); !made) return bad(made.error().what);
     auto into = sys::openat(AT_FDCWD, folder.c_str(), O_PATH | O_DIRECTORY);
     if (!into) return bad(into.error().what);
@@ -90,11 +102,12 @@ class Drilling {
     if (!restored) return bad(restored.error().what);
     // Read before the mode is given back: it may be one that cannot be read.
     if (S_ISREG(stat->stx_mode)) {
-      const UniqueFd a(::open(ObjectPath(object->get()).c_str(), O_RDONLY | O_NOATIME | O_CLOEXEC));
-      const UniqueFd b(::open(ObjectPath(restored->get()).c_str(), O_RDONLY | O_CLOEXEC));
+      auto a = open_to_read(object->get(), *stat);
+      auto copy_stat = sys::statx(restored->get(), "");
+      auto b = copy_stat ? open_to_read(restored->get(), *copy_stat) : Result<UniqueFd>(fail(EIO));
       if (!a || !b) return bad("it cannot be read");
-      auto one_hash = hash_of(a.get());
-      auto other_hash = hash_of(b.get());
+      auto one_hash = hash_of(a->get());
+      auto other_hash = hash_of(b->get());
       if (!one_hash || !other_hash || *one_hash != *other_hash) return bad("the restored content differs");
       out.hash = *other_hash;
       bytes += stat->stx_size;
@@ -113,7 +126,6 @@ class Drilling {
     return out;
   }
 
- private:
   const std::string& state_vault_;
   const std::string& transaction_;
   const std::string& scratch_;

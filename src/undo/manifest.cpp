@@ -156,6 +156,8 @@ bool set_field(Record& record, std::string_view key, std::string_view value) {
 
 std::string_view name(Kind kind) { return kKinds[static_cast<std::size_t>(kind)]; }
 
+bool start_checksums() { return ::sodium_init() >= 0; }
+
 std::string encode(const Record& record) {
   std::string out;
   out.reserve(320 + record.path.size() * 2);
@@ -251,7 +253,7 @@ Status each_line(int fd, Each&& each) {
 }  // namespace
 
 Result<ManifestWriter> ManifestWriter::open(int folder) {
-  if (::sodium_init() < 0) return fail(EIO, "cannot start libsodium");
+  if (!start_checksums()) return fail(EIO, "cannot start libsodium");
   auto fd = sys::openat(folder, kManifestName, O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW, 0600);
   if (!fd) return fail(fd.error().code, "cannot open the vault's manifest: " + fd.error().what);
   ManifestWriter out(std::move(*fd));
@@ -297,7 +299,7 @@ Status ManifestWriter::sync() {
 }
 
 Result<Manifest> read_manifest(int folder) {
-  if (::sodium_init() < 0) return fail(EIO, "cannot start libsodium");
+  if (!start_checksums()) return fail(EIO, "cannot start libsodium");
   auto fd = sys::openat(folder, kManifestName, O_RDONLY | O_NOFOLLOW);
   if (!fd) return fail(fd.error().code, "cannot open the vault's manifest: " + fd.error().what);
   Manifest out;

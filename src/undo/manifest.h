@@ -72,6 +72,8 @@ struct Record {
   std::uint64_t refers = 0;
 };
 
+// Once before encode() and decode(); ManifestWriter::open and read_manifest do it. False: there is no libsodium.
+bool start_checksums();
 std::string encode(const Record& record);  // with checksum and newline
 // None: damaged, torn, or of a newer format.
 std::optional<Record> decode(std::string_view line);

@@ -39,6 +39,26 @@ timespec time_of(std::int64_t ns) {
 
 bool no_xattrs(int code) { return code == ENOTSUP || code == EOPNOTSUPP; }
 
+// Gives the owner the rights that are missing, and takes them away again.
+class Accessible {
+ public:
+  Accessible(const char* path, const struct statx& stat, mode_t rights) : path_(path), mode_(stat.stx_mode & 07777) {
+    if (S_ISLNK(stat.stx_mode) || stat.stx_uid != ::geteuid() || (mode_ & rights) == rights) return;
+    changed_ = ::chmod(path, mode_ | rights) == 0;
+  }
+  ~Accessible() {
+    if (changed_) ::chmod(path_, mode_);
+  }
+  Accessible(const Accessible&) = delete;
+  Accessible& operator=(const Accessible&) = delete;
+  [[nodiscard]] bool changed() const { return changed_; }
+
+ private:
+  const char* path_;
+  mode_t mode_;
+  bool changed_ = false;
+};
+
 // Those that a user can give back. The rest (security.*, trusted.*) belongs to the machine.
 bool ours(std::string_view attribute) {
   return attribute.starts_with("user.") || attribute == "system.posix_acl_access" ||
@@ -170,9 +190,28 @@ Result<Metadata> read_metadata(int object, const struct statx& stat, Flags flags
   Metadata out = metadata_of(stat);
   const ObjectPath path(object);
   auto xattrs = read_xattrs(path.c_str());
+  std::optional<Accessible> accessible;
+  if (!xattrs && xattrs.error().code == EACCES) {
+    accessible.emplace(path.c_str(), stat, S_IRUSR);
+    xattrs = read_xattrs(path.c_str());
+  }
   if (!xattrs) return pass(std::move(xattrs));
   out.xattrs = std::move(*xattrs);
+  if (flags == Flags::Yes && !accessible) accessible.emplace(path.c_str(), stat, S_IRUSR);
   if (flags == Flags::Yes && (S_ISREG(out.mode) || S_ISDIR(out.mode))) out.flags = read_flags(path.c_str());
+  return out;
+}
+
+Result<UniqueFd> open_to_read(int object, const struct statx& stat) {
+  const ObjectPath path(object);
+  constexpr int kFlags = O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
+  UniqueFd out(::open(path.c_str(), kFlags | O_NOATIME));
+  if (!out) out.reset(::open(path.c_str(), kFlags));
+  if (!out && errno == EACCES) {
+    const Accessible accessible(path.c_str(), stat, S_IRUSR);
+    out.reset(::open(path.c_str(), kFlags));
+  }
+  if (!out) return sys::last_error("cannot read what is to be kept");
   return out;
 }
 
@@ -190,7 +229,11 @@ Status apply_metadata(int object, const Metadata& metadata) {
   auto now = sys::statx(object, "");
   if (!now) return pass(std::move(now));
   const ObjectPath path(object);
-  if (metadata.flags) {
+  // What the owner may not touch takes no attributes; the mode that is wanted is given below.
+  const mode_t rights = S_ISDIR(now->stx_mode) ? S_IRWXU : S_IRUSR | S_IWUSR;
+  const bool closed = !S_ISLNK(now->stx_mode) && (now->stx_mode & rights) != rights && now->stx_uid == ::geteuid();
+  if (closed) ::chmod(path.c_str(), (now->stx_mode & 07777) | rights);
+  if (metadata.flags && read_flags(path.c_str()) != metadata.flags) {
     const UniqueFd real(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
     int flags = static_cast<int>(*metadata.flags);
     if (!real || ::ioctl(real.get(), FS_IOC_SETFLAGS, &flags) != 0) note(sys::last_error("FS_IOC_SETFLAGS"));
@@ -271,11 +314,11 @@ Result<How> copy_object(int object, const struct statx& stat, int folder, const 
   const mode_t type = stat.stx_mode & S_IFMT;
   switch (type) {
     case S_IFREG: {
-      const UniqueFd from(::open(ObjectPath(object).c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
-      if (!from) return sys::last_error("cannot read what is to be kept");
+      auto from = open_to_read(object, stat);
+      if (!from) return pass(std::move(from));
       auto to = sys::openat(folder, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
       if (!to) return pass(std::move(to));
-      auto copied = copy_content(from.get(), to->get());
+      auto copied = copy_content(from->get(), to->get());
       if (!copied) {
         ::unlinkat(folder, name, 0);
         return pass(std::move(copied));

@@ -22,6 +22,9 @@ class ObjectPath {
   char text_[32];
 };
 
+// For reading, whatever its mode: the owner may always look, so the mode is changed for the moment where it must be.
+Result<UniqueFd> open_to_read(int object, const struct statx& stat);
+
 Metadata metadata_of(const struct statx& stat);  // without xattrs and flags
 enum class Flags { No, Yes };
 // `object`: O_PATH or better. Where the file system has no xattrs there are none.

@@ -28,6 +28,9 @@ struct Wanted {
   [[nodiscard]] bool matches(std::string_view path) const;
 };
 
+// Numbers of a restore's own steps begin here; below are those of audit records.
+inline constexpr std::uint64_t kOwnSteps = 1ULL << 40;
+
 enum class DryRun { No, Yes };
 
 struct RestoreOptions {
@@ -47,7 +50,8 @@ struct Item {
   std::string path;
   std::string what;  // "content", "file", "folder", "name", "metadata" …
   Done done = Done::Restored;
-  std::string why;  // of a conflict or failure; of a doubt: "it may have changed after it was kept"
+  std::string why;      // of a conflict or failure; of a doubt: "it may have changed after it was kept"
+  std::string other{};  // of a name: the one that it had meanwhile
 };
 
 struct Restored {

@@ -17,6 +17,16 @@ namespace assent::undo {
 namespace {
 
 constexpr auto kSyncEvery = std::chrono::milliseconds(50);
+constexpr std::uint64_t kLongCopy = 8ULL << 20;  // bytes: about a millisecond and more
+constexpr std::size_t kMostPendingParents = 65536;
+constexpr std::size_t kSyncedOneByOne = 16;  // above, one syncfs costs less than so many fdatasync
+
+bool is_kept_zone(Zone zone) { return zone == Zone::Gated || zone == Zone::Read; }
+
+std::int64_t stamp(const struct statx_timestamp& time) { return time.tv_sec * 1'000'000'000 + time.tv_nsec; }
+
+// What an unlink of the same name would have met as well: no failure of the vault.
+bool is_the_acts_own(int code) { return code == EACCES || code == EPERM || code == EROFS || code == EBUSY; }
 
 std::string child(const std::string& folder, const std::string& name) {
   return (folder == "/" ? "" : folder) + "/" + name;
@@ -32,12 +42,54 @@ Identity compare(int folder, const char* name, const FileId& judged, struct stat
 
 std::uint64_t disk_bytes(const struct statx& stat) { return S_ISREG(stat.stx_mode) ? stat.stx_blocks * 512 : 0; }
 
-tl::unexpected<Error> cannot_keep(const std::string& path, int code) {
-  return fail(code, fmt::format("cannot keep {} in the vault: {} ({}); it was left as it is", show(path),
-                                ::strerrordesc_np(code), ::strerrorname_np(code)));
+// For reading whatever its content is, without a trace where the kernel allows that.
+Result<UniqueFd> open_to_copy(int object) {
+  const ObjectPath path(object);
+  UniqueFd out(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_NOATIME | O_CLOEXEC));
+  if (!out) out.reset(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+  if (!out) return sys::last_error("open");
+  return out;
+}
+
+struct CopyMade {
+  How how = How::Copied;
+  UniqueFd file;
+};
+Result<CopyMade> make_copy(int from, int folder, const std::string& name) {
+  auto to = sys::openat(folder, name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
+  if (!to) return pass(std::move(to));
+  auto how = copy_content(from, to->get());
+  if (!how) {
+    ::unlinkat(folder, name.c_str(), 0);
+    return pass(std::move(how));
+  }
+  return CopyMade{*how, std::move(*to)};
+}
+
+std::string sentence(const std::string& path, int code) {
+  std::string_view why = ::strerrordesc_np(code);
+  if (code == EFBIG) why = "it is larger than vault.max_file";
+  if (code == EDQUOT) why = "the vault is full (vault.max_total, or the quota)";
+  return fmt::format("cannot keep {} in the vault: {} ({}); it was left as it is", show(path), why,
+                     ::strerrorname_np(code));
 }
 
 }  // namespace
+
+namespace {
+const char* last_name(const std::string& place) { return place.c_str() + place.rfind('/') + 1; }
+
+// Two mounts of one file system differ in nothing but the mount; the agent's mounts map to the host's.
+std::uint64_t mount_key(const Directory& directory) {
+  return directory.id.device * 0x9E3779B97F4A7C15ULL + directory.mount;
+}
+}  // namespace
+
+tl::unexpected<Error> Vault::cannot_keep(const Record& record, int code) {
+  Error error{code, sentence(record.path, code)};
+  unkept_[record.sequence] = error;
+  return tl::unexpected<Error>(std::move(error));
+}
 
 Vault::Vault(VaultOptions options) : options_(std::move(options)) {
   stores_.emplace_back(options_.state_vault, options_.transaction);
@@ -55,13 +107,28 @@ Vault::~Vault() {
   if (syncer_.joinable()) syncer_.join();
 }
 
-Status Vault::ensure_open() {
+Status Vault::ensure_open(std::uint64_t sequence) {
   if (manifest_) return {};
   auto root = stores_.front().open();
-  if (!root) return pass(std::move(root));
+  if (!root) {
+    unkept_[sequence] = root.error();
+    return pass(std::move(root));
+  }
   auto manifest = ManifestWriter::open(*root);
-  if (!manifest) return pass(std::move(manifest));
+  if (!manifest) {
+    unkept_[sequence] = manifest.error();
+    return pass(std::move(manifest));
+  }
   manifest_.emplace(std::move(*manifest));
+  if (auto status = begin(); !status) {
+    unkept_[sequence] = status.error();
+    manifest_.reset();  // the next one begins anew
+    return status;
+  }
+  return {};
+}
+
+Status Vault::begin() {
   Record begin;
   begin.kind = Kind::Begin;
   begin.path = options_.about;
@@ -75,12 +142,17 @@ Status Vault::ensure_open() {
     if (auto status = note(record); !status) return status;
   }
   if (options_.already) already_ = options_.already();
+  for (Record& record : pending_parents_) (void)note(record).has_value();  // times only
+  pending_parents_.clear();
   return {};
 }
 
 Status Vault::note(Record& record) {
   auto order = manifest_->append(record);
-  if (!order) return pass(std::move(order));
+  if (!order) {
+    if (record.sequence != 0) unkept_[record.sequence] = order.error();
+    return pass(std::move(order));
+  }
   wake_syncer();
   step(Step::Noted);
   return {};
@@ -95,20 +167,24 @@ void Vault::make_void(const Record& record) {
   (void)manifest_->append(never).has_value();
 }
 
-Status Vault::note_parent(const Directory& directory, std::uint64_t sequence) {
-  if (directory.zone == Zone::Private || directory.zone == Zone::Free || directory.zone == Zone::Kernel) return {};
-  if (!parents_.insert(directory.id).second) return {};
-  if (options_.is_own && options_.is_own(directory.id)) return {};
+// Nothing is refused for the times of a folder, and nothing is written for them alone.
+void Vault::note_parent(const Directory& directory, std::uint64_t sequence) {
+  if (!is_kept_zone(directory.zone)) return;
+  if (!parents_.insert(directory.id).second) return;
+  if (options_.is_own && options_.is_own(directory.id)) return;
   auto stat = sys::statx(directory.host.get(), "");
-  if (!stat) return {};  // times of a folder that cannot be looked at cannot be given back either
-  if (auto status = ensure_open(); !status) return status;
+  if (!stat) return;
   Record record;
   record.kind = Kind::Parent;
   record.sequence = sequence;
   record.path = directory.path;
   record.id = directory.id;
   record.metadata = metadata_of(*stat);
-  return note(record);
+  if (manifest_) {
+    if (!note(record)) unkept_.erase(sequence);
+  } else if (pending_parents_.size() < kMostPendingParents) {
+    pending_parents_.push_back(std::move(record));
+  }
 }
 
 Status Vault::note_rename(const Rename& act, const Target& from, const Target& to, std::uint64_t sequence) {
@@ -116,7 +192,8 @@ Status Vault::note_rename(const Rename& act, const Target& from, const Target& t
   const bool swap = (act.flags & RENAME_EXCHANGE) != 0;
   if (from.own && (!swap || to.own)) return {};
   if (to.exists() && to.id == from.id) return {};
-  if (auto status = ensure_open(); !status) return status;
+  if (!is_kept_zone(from.zone) || waived_.contains(sequence)) return {};
+  if (auto status = ensure_open(sequence); !status) return status;
   Record record;
   record.kind = swap ? Kind::Swapped : Kind::Renamed;
   record.sequence = sequence;
@@ -124,11 +201,13 @@ Status Vault::note_rename(const Rename& act, const Target& from, const Target& t
   record.other = child(to.parent->path, to.name);
   record.id = from.id;
   if (swap) record.other_id = to.id;
-  return note(record);
+  auto noted = note(record);
+  if (noted) noted_before_[sequence] = record.order;
+  return noted;
 }
 
 Status Vault::note_metadata(const SetMetadata& act, const Target& target, std::uint64_t sequence) {
-  if (!target.exists() || target.own) return {};
+  if (!target.exists() || target.own || !is_kept_zone(target.zone)) return {};
   UniqueFd opened;
   int object = target.object.get();
   if (object < 0 && target.parent && !target.name.empty()) {
@@ -148,21 +227,24 @@ Status Vault::note_metadata(const SetMetadata& act, const Target& target, std::u
   record.id = target.id;
   auto metadata =
       read_metadata(object, *stat, std::holds_alternative<SetFileFlags>(act.change) ? Flags::Yes : Flags::No);
-  if (!metadata) return cannot_keep(target.path, metadata.error().code);
+  if (!metadata) return cannot_keep(record, metadata.error().code);
   record.metadata = std::move(*metadata);
-  if (auto status = ensure_open(); !status) return status;
-  return note(record);
+  if (auto status = ensure_open(sequence); !status) return status;
+  auto noted = note(record);
+  if (noted) noted_before_[sequence] = record.order;
+  return noted;
 }
 
 Status Vault::before(const Action& action, std::span<const Target> targets, std::uint64_t sequence) {
   const std::lock_guard lock(mutex_);
   const auto parent_of = [&](std::size_t number) -> Status {
-    return targets.size() > number && targets[number].parent ? note_parent(*targets[number].parent, sequence)
-                                                             : Status{};
+    if (targets.size() > number && targets[number].parent) note_parent(*targets[number].parent, sequence);
+    return {};
   };
   // Only what a restore has to know; acts that change nothing on the disk have nothing to note.
   if (std::holds_alternative<Remove>(action) || std::holds_alternative<MakeDirectory>(action) ||
-      std::holds_alternative<MakeSymlink>(action) || std::holds_alternative<MakeNode>(action)) {
+      std::holds_alternative<MakeSymlink>(action) || std::holds_alternative<MakeNode>(action) ||
+      std::holds_alternative<Bind>(action)) {
     return parent_of(0);
   }
   if (std::holds_alternative<Link>(action)) return parent_of(1);
@@ -171,8 +253,8 @@ Status Vault::before(const Action& action, std::span<const Target> targets, std:
     return targets.empty() || waived_.contains(sequence) ? Status{} : note_metadata(*act, targets[0], sequence);
   }
   if (const auto* act = std::get_if<Rename>(&action)) {
-    if (auto status = parent_of(0); !status) return status;
-    if (auto status = parent_of(1); !status) return status;
+    (void)parent_of(0).has_value();
+    (void)parent_of(1).has_value();
     return targets.size() == 2 ? note_rename(*act, targets[0], targets[1], sequence) : Status{};
   }
   return {};
@@ -182,27 +264,28 @@ Result<Removal> Vault::keep_removed(const Directory& directory, const std::strin
                                     std::uint64_t sequence) {
   const std::lock_guard lock(mutex_);
   if (!judged.stat) return fail(EIO, "cannot keep what was not looked at");
-  if (waived_.contains(sequence)) return copy_in(directory, at, judged, sequence, nullptr);
+  if (waived_.contains(sequence) || !is_kept_zone(judged.zone))
+    return copy_in(directory, at, judged, sequence, nullptr);
   Record record;
   record.sequence = sequence;
   record.path = child(directory.path, judged.name);
   record.id = judged.id;
   record.metadata = metadata_of(*judged.stat);
-  if (auto status = ensure_open(); !status) return pass(std::move(status));
+  if (auto status = ensure_open(sequence); !status) return pass(std::move(status));
   if (S_ISDIR(judged.stat->stx_mode)) return remove_folder(directory, at, judged, record);
 
   switch (room_locked(disk_bytes(*judged.stat))) {
     case Room::Enough:
       break;
     case Room::TooLarge:
-      return cannot_keep(record.path, EFBIG);
+      return cannot_keep(record, EFBIG);
     case Room::Full:
-      return cannot_keep(record.path, ENOSPC);
+      return cannot_keep(record, EDQUOT);
   }
   record.kind = Kind::Removed;
   record.size = judged.stat->stx_size;
   record.links = judged.stat->stx_nlink;
-  record.written = content_kept_.contains(judged.id);
+  record.written = written_.contains(judged.id);
   auto removed = move_in(directory, at, judged, record);
   if (removed && *removed == Removal::Taken) {
     bytes_ += disk_bytes(*judged.stat);
@@ -214,8 +297,7 @@ Result<Removal> Vault::keep_removed(const Directory& directory, const std::strin
 
 Result<Removal> Vault::move_in(const Directory& directory, const std::string& at, const Target& judged,
                                Record& record) {
-  // Two mounts of one file system differ in nothing but the mount; the agent's mounts map to the host's.
-  const std::uint64_t key = directory.id.device * 0x9E3779B97F4A7C15ULL + directory.mount;
+  const std::uint64_t key = mount_key(directory);
   if (const auto known = store_of_.find(key); known != store_of_.end()) {
     if (known->second < 0) return copy_in(directory, at, judged, record.sequence, &record);
     auto moved = try_store(static_cast<unsigned>(known->second), directory, at, judged, record);
@@ -243,7 +325,7 @@ Result<Removal> Vault::try_store(unsigned number, const Directory& directory, co
   for (int attempt = 0; attempt < 8; ++attempt) {
     auto mirror = store.mirror(layer, directory.path);
     const bool in_the_way = !mirror && (mirror.error().code == ENOTDIR || mirror.error().code == ELOOP);
-    if (!mirror && !in_the_way) return cannot_keep(record.path, mirror.error().code);
+    if (!mirror && !in_the_way) return cannot_keep(record, mirror.error().code);
     if (mirror) {
       record.store = number;
       record.place = layer + record.path;
@@ -266,19 +348,20 @@ Result<Removal> Vault::try_store(unsigned number, const Directory& directory, co
         other.id = sys::id_of(caught);
         other.metadata = metadata_of(caught);
         (void)note(other).has_value();
-        return cannot_keep(record.path, EIO);
+        return cannot_keep(record, EIO);
       }
       make_void(record);
       if (code == ENOENT) return Removal::Raced;
       if (code != EEXIST) {
         if (code == EXDEV) return fail(EXDEV, "another mount");
-        return cannot_keep(record.path, code);
+        if (is_the_acts_own(code)) return fail(code, "rename");
+        return cannot_keep(record, code);
       }
     }
     // The path was kept before in this session (or a name of it is one now): a tree of its own.
     layer = fmt::format("L{}", next_layer_++);
   }
-  return cannot_keep(record.path, EIO);
+  return cannot_keep(record, EIO);
 }
 
 Result<Removal> Vault::remove_folder(const Directory& directory, const std::string& at, const Target& judged,
@@ -287,12 +370,12 @@ Result<Removal> Vault::remove_folder(const Directory& directory, const std::stri
   auto folder = sys::openat(fd, at.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW);
   if (!folder) {
     if (folder.error().code == ENOENT || folder.error().code == ENOTDIR) return Removal::Raced;
-    return cannot_keep(record.path, folder.error().code);
+    return cannot_keep(record, folder.error().code);
   }
   struct statx stat {};
   if (compare(folder->get(), "", judged.id, &stat) != Identity::Same) return Removal::Raced;
   auto metadata = read_metadata(folder->get(), stat);
-  if (!metadata) return cannot_keep(record.path, metadata.error().code);
+  if (!metadata) return cannot_keep(record, metadata.error().code);
   record.kind = Kind::Folder;
   record.metadata = std::move(*metadata);
   if (auto status = note(record); !status) return pass(std::move(status));
@@ -353,25 +436,36 @@ Result<Removal> Vault::copy_in(const Directory& directory, const std::string& at
   if (record != nullptr) {
     const auto refuse = [&](int code) {
       back();
-      return cannot_keep(record->path, code);
+      return cannot_keep(*record, code);
     };
-    auto objects = stores_.front().objects();
-    if (!objects) return refuse(objects.error().code);
-    const std::string name = std::to_string(next_object_++);
     auto metadata = read_metadata(object->get(), stat);
     if (!metadata) return refuse(metadata.error().code);
-    auto copied = copy_object(object->get(), stat, *objects, name.c_str());
-    if (!copied) return refuse(copied.error().code);
+    auto copy = take_prepared(stat);
+    if (!copy) {
+      copy.emplace();
+      auto objects = stores_.front().objects();
+      if (!objects) return refuse(objects.error().code);
+      const std::string name = std::to_string(next_object_++);
+      auto copied = copy_object(object->get(), stat, *objects, name.c_str());
+      if (!copied) {
+        ::unlinkat(*objects, name.c_str(), 0);
+        return refuse(copied.error().code);
+      }
+      copy->place = "objects/" + name;
+      copy->how = *copied;
+    }
     // What is about to be unlinked has no other copy.
     if (S_ISREG(stat.stx_mode)) {
-      auto copy = sys::openat(*objects, name.c_str(), O_RDONLY | O_NOFOLLOW);
-      if (!copy || ::fdatasync(copy->get()) != 0) return refuse(errno);
+      auto objects = stores_[copy->store].objects();
+      if (!objects) return refuse(objects.error().code);
+      auto file = sys::openat(*objects, last_name(copy->place), O_RDONLY | O_NOFOLLOW);
+      if (!file || ::fdatasync(file->get()) != 0) return refuse(file ? errno : file.error().code);
     }
     step(Step::Copied);
     record->metadata = std::move(*metadata);
-    record->store = 0;
-    record->place = "objects/" + name;
-    record->how = *copied;
+    record->store = copy->store;
+    record->place = copy->place;
+    record->how = copy->how;
     record->size = stat.stx_size;
     auto noted = note(*record);
     if (noted) noted = sync_locked();
@@ -389,64 +483,157 @@ Result<Removal> Vault::copy_in(const Directory& directory, const std::string& at
 
 Status Vault::keep_content(int object, const Target& judged, std::uint64_t sequence) {
   const std::lock_guard lock(mutex_);
-  if (waived_.contains(sequence) || content_kept_.contains(judged.id)) return {};
-  auto stat = sys::statx(object, "");
-  if (!stat) return cannot_keep(judged.path, stat.error().code);
-  if (!S_ISREG(stat->stx_mode)) return {};
-  switch (room_locked(disk_bytes(*stat))) {
-    case Room::Enough:
-      break;
-    case Room::TooLarge:
-      return cannot_keep(judged.path, EFBIG);
-    case Room::Full:
-      return cannot_keep(judged.path, ENOSPC);
+  if (!is_kept_zone(judged.zone)) return {};
+  if (content_kept_.contains(judged.id)) return {};
+  if (waived_.contains(sequence)) {
+    written_.insert(judged.id);
+    return {};
   }
-  if (auto status = ensure_open(); !status) return status;
   Record record;
   record.kind = Kind::Content;
   record.sequence = sequence;
   record.path = judged.path;
   record.id = judged.id;
+  auto stat = sys::statx(object, "");
+  if (!stat) return cannot_keep(record, stat.error().code);
+  if (!S_ISREG(stat->stx_mode)) return {};
+  switch (room_locked(disk_bytes(*stat))) {
+    case Room::Enough:
+      break;
+    case Room::TooLarge:
+      return cannot_keep(record, EFBIG);
+    case Room::Full:
+      return cannot_keep(record, EDQUOT);
+  }
+  if (auto status = ensure_open(sequence); !status) return status;
   record.size = stat->stx_size;
   record.links = stat->stx_nlink;
   auto metadata = read_metadata(object, *stat);
-  if (!metadata) return cannot_keep(judged.path, metadata.error().code);
+  if (!metadata) return cannot_keep(record, metadata.error().code);
   record.metadata = std::move(*metadata);
 
-  UniqueFd from(::open(ObjectPath(object).c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_NOATIME | O_CLOEXEC));
-  if (!from) from.reset(::open(ObjectPath(object).c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
-  if (!from) return cannot_keep(judged.path, errno);
-  // Blocks can be shared within one file system only, so the store of the same device comes first.
-  for (unsigned number = static_cast<unsigned>(stores_.size()); number-- > 0;) {
-    if (number != 0 && (!stores_[number].open() || stores_[number].device() != judged.id.device)) continue;
-    auto objects = stores_[number].objects();
-    if (!objects) return cannot_keep(judged.path, objects.error().code);
-    const std::string name = std::to_string(next_object_++);
-    auto to = sys::openat(*objects, name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
-    if (!to) return cannot_keep(judged.path, to.error().code);
-    auto copied = copy_content(from.get(), to->get());
-    if (copied && durable_ == sequence && ::fdatasync(to->get()) != 0) copied = sys::last_error("fdatasync");
-    if (!copied) {
-      ::unlinkat(*objects, name.c_str(), 0);
-      return cannot_keep(judged.path, copied.error().code);
-    }
-    step(Step::Copied);
-    record.store = number;
-    record.place = "objects/" + name;
-    record.how = *copied;
-    if (auto status = note(record); !status) {
-      ::unlinkat(*objects, name.c_str(), 0);
-      return status;
-    }
-    break;
+  auto copy = take_prepared(*stat);
+  if (!copy) {
+    auto from = open_to_copy(object);
+    if (!from) return cannot_keep(record, from.error().code);
+    auto made = copy_to_store(from->get(), *stat);
+    if (!made) return cannot_keep(record, made.error().code);
+    copy = std::move(*made);
   }
-  if (durable_ == sequence) {
-    if (auto status = sync_locked(); !status) return status;
+  step(Step::Copied);
+  record.store = copy->store;
+  record.place = copy->place;
+  record.how = copy->how;
+  auto noted = note(record);
+  if (noted && durable_.contains(sequence)) {
+    for (const UniqueFd& file : unsynced_) {
+      if (::fdatasync(file.get()) != 0 && noted) noted = sys::last_error("fdatasync");
+    }
+    if (noted) noted = sync_locked();
+    if (!noted) make_void(record);
+  }
+  if (!noted) {
+    if (auto objects = stores_[copy->store].objects()) ::unlinkat(*objects, last_name(copy->place), 0);
+    unkept_.try_emplace(sequence, noted.error());
+    return noted;
   }
   content_kept_.insert(judged.id);
+  written_.insert(judged.id);
   bytes_ += disk_bytes(*stat);
   ++objects_;
   return {};
+}
+
+// Blocks can be shared within one file system only, so a store of the same device comes first.
+unsigned Vault::store_for_copy(std::uint64_t device) {
+  for (unsigned number = static_cast<unsigned>(stores_.size()); number-- > 1;) {
+    if (stores_[number].open() && stores_[number].device() == device) return number;
+  }
+  return 0;
+}
+
+Result<Vault::Copy> Vault::copy_to_store(int from, const struct statx& stat) {
+  Copy out;
+  out.store = store_for_copy(sys::id_of(stat).device);
+  auto objects = stores_[out.store].objects();
+  if (!objects) return pass(std::move(objects));
+  const std::string name = std::to_string(next_object_++);
+  auto made = make_copy(from, *objects, name);
+  if (!made) return pass(std::move(made));
+  unsynced_.push_back(std::move(made->file));
+  out.place = "objects/" + name;
+  out.how = made->how;
+  return out;
+}
+
+bool Vault::takes_long(const Target& target, Loss loss) {
+  if (!target.exists() || target.own || !S_ISREG(target.stat->stx_mode) || !is_kept_zone(target.zone)) return false;
+  const std::uint64_t bytes = disk_bytes(*target.stat);
+  if (bytes <= kLongCopy) return false;
+  const std::lock_guard lock(mutex_);
+  if (room_locked(bytes) != Room::Enough || prepared_.contains(target.id)) return false;
+  if (loss == Loss::Content) return !content_kept_.contains(target.id);
+  if (!target.parent) return false;
+  if (const auto known = store_of_.find(mount_key(*target.parent)); known != store_of_.end()) return known->second < 0;
+  for (const Store& store : stores_) {
+    auto stat = sys::statx(AT_FDCWD, store.folder().c_str());
+    if (stat && sys::id_of(*stat).device == target.id.device) return false;
+  }
+  return true;
+}
+
+Status Vault::prepare(int object, const Target& target) {
+  auto from = open_to_copy(object);
+  if (!from) return pass(std::move(from));
+  auto stat = sys::statx(from->get(), "");
+  if (!stat) return pass(std::move(stat));
+  if (!(sys::id_of(*stat) == target.id)) return fail(ESTALE, "it is another object by now");
+  Prepared out;
+  UniqueFd folder;
+  std::string name;
+  {
+    const std::lock_guard lock(mutex_);
+    if (auto status = ensure_open(0); !status) return status;
+    out.store = store_for_copy(target.id.device);
+    auto objects = stores_[out.store].objects();
+    if (!objects) return pass(std::move(objects));
+    folder.reset(::fcntl(*objects, F_DUPFD_CLOEXEC, 0));
+    name = std::to_string(next_object_++);
+  }
+  if (!folder) return sys::last_error("fcntl");
+  auto made = make_copy(from->get(), folder.get(), name);  // the long part, with nobody waiting for the lock
+  if (!made) return pass(std::move(made));
+  (void)::fdatasync(made->file.get());
+  auto after = sys::statx(from->get(), "");
+  const std::lock_guard lock(mutex_);
+  if (!after || stamp(after->stx_mtime) != stamp(stat->stx_mtime) || after->stx_size != stat->stx_size) {
+    ::unlinkat(folder.get(), name.c_str(), 0);
+    return fail(EAGAIN, "it changed while it was copied");
+  }
+  out.place = "objects/" + name;
+  out.how = made->how;
+  out.stat = *after;
+  if (!prepared_.emplace(target.id, std::move(out)).second) ::unlinkat(folder.get(), name.c_str(), 0);
+  return {};
+}
+
+// The change time is no sign: the staging name has moved it.
+std::optional<Vault::Copy> Vault::take_prepared(const struct statx& now) {
+  const auto found = prepared_.find(sys::id_of(now));
+  if (found == prepared_.end()) return std::nullopt;
+  const Prepared prepared = std::move(found->second);
+  prepared_.erase(found);
+  if (stamp(prepared.stat.stx_mtime) == stamp(now.stx_mtime) && prepared.stat.stx_size == now.stx_size)
+    return Copy{prepared.store, prepared.place, prepared.how};
+  if (auto objects = stores_[prepared.store].objects()) ::unlinkat(*objects, last_name(prepared.place), 0);
+  return std::nullopt;
+}
+
+void Vault::drop_prepared() {
+  for (const auto& [id, prepared] : prepared_) {
+    if (auto objects = stores_[prepared.store].objects()) ::unlinkat(*objects, last_name(prepared.place), 0);
+  }
+  prepared_.clear();
 }
 
 Room Vault::room_locked(std::uint64_t bytes) const {
@@ -460,6 +647,39 @@ Room Vault::room_for(std::uint64_t bytes) const {
   return room_locked(bytes);
 }
 
+Room Vault::room_for(const Target& target, Loss loss) const {
+  if (!target.exists() || target.own || !S_ISREG(target.stat->stx_mode)) return Room::Enough;
+  const std::lock_guard lock(mutex_);
+  if (loss == Loss::Content && content_kept_.contains(target.id)) return Room::Enough;
+  return room_locked(disk_bytes(*target.stat));
+}
+
+std::optional<Error> Vault::settle(std::uint64_t sequence, Happened happened) {
+  const std::lock_guard lock(mutex_);
+  if (const auto noted = noted_before_.find(sequence); noted != noted_before_.end()) {
+    if (happened == Happened::No && manifest_) {
+      Record never;
+      never.kind = Kind::Void;
+      never.refers = noted->second;
+      (void)manifest_->append(never).has_value();
+    }
+    noted_before_.erase(noted);
+  }
+  if (!waived_.empty()) waived_.erase(sequence);
+  if (!durable_.empty()) durable_.erase(sequence);
+  if (unkept_.empty()) return std::nullopt;
+  const auto found = unkept_.find(sequence);
+  if (found == unkept_.end()) return std::nullopt;
+  Error out = std::move(found->second);
+  unkept_.erase(found);
+  return out;
+}
+
+void Vault::open_for_writing(const FileId& id) {
+  const std::lock_guard lock(mutex_);
+  written_.insert(id);
+}
+
 void Vault::waive(std::uint64_t sequence) {
   const std::lock_guard lock(mutex_);
   waived_.insert(sequence);
@@ -467,7 +687,7 @@ void Vault::waive(std::uint64_t sequence) {
 
 void Vault::durable(std::uint64_t sequence) {
   const std::lock_guard lock(mutex_);
-  durable_ = sequence;
+  durable_.insert(sequence);
 }
 
 bool Vault::holds(const Target& target) {
@@ -485,7 +705,7 @@ bool Vault::holds(const Target& target) {
 
 Status Vault::append(Record& record) {
   const std::lock_guard lock(mutex_);
-  if (auto status = ensure_open(); !status) return status;
+  if (auto status = ensure_open(record.sequence); !status) return status;
   return note(record);
 }
 
@@ -522,9 +742,17 @@ void Vault::wake_syncer() {
       wake_.wait_for(lock, kSyncEvery, [this] { return stop_; });
       if (stop_) return;
       dirty_ = false;
-      const int fd = manifest_->fd();
+      const int fd = manifest_ ? manifest_->fd() : -1;
+      const std::vector<UniqueFd> copies = std::move(unsynced_);
+      unsynced_.clear();
       lock.unlock();
-      ::fdatasync(fd);  // an error here is one that the next append meets as well
+      // An error here is one that the next append or copy meets as well.
+      if (copies.size() > kSyncedOneByOne) {
+        ::syncfs(copies.front().get());
+      } else {
+        for (const UniqueFd& copy : copies) ::fdatasync(copy.get());
+      }
+      if (fd >= 0) ::fdatasync(fd);
       lock.lock();
     }
   });
@@ -540,6 +768,7 @@ Status Vault::sync() {
 Status Vault::close() {
   const std::lock_guard lock(mutex_);
   if (!manifest_) return {};
+  drop_prepared();
   Record end;
   end.kind = Kind::End;
   end.size = bytes_;

@@ -57,6 +57,8 @@ struct VaultOptions {
 
 enum class Removal { Taken, Raced };
 enum class Room { Enough, TooLarge, Full };
+enum class Happened { No, Yes };
+enum class Loss { Name, Content };  // it is removed; its bytes will change
 
 class Vault {
  public:
@@ -72,16 +74,28 @@ class Vault {
                                std::uint64_t sequence);
   Status keep_content(int object, const Target& judged, std::uint64_t sequence);
 
+  // A large file is copied by a worker, so that no other act waits for it; the act comes afterwards and finds the copy.
+  [[nodiscard]] bool takes_long(const Target& target, Loss loss);
+  // `object`: O_PATH or better. For a worker thread. An error: the act itself will try, and fail or not.
+  Status prepare(int object, const Target& target);
+
   // A line of its own, for a restore, which is a transaction too.
   Status append(Record& record);
   void did_not_happen(const Record& record);
 
   // Whether a pre-image of that size could be kept now.
   [[nodiscard]] Room room_for(std::uint64_t bytes) const;
+  // The same for what an act would take from `target`.
+  [[nodiscard]] Room room_for(const Target& target, Loss loss) const;
   // A human accepted that the act of this record cannot be taken back: nothing is kept for it.
   void waive(std::uint64_t sequence);
   // A human was asked: what is kept for this record must be on the disk before the act.
   void durable(std::uint64_t sequence);
+  // The act of this record is over; what before() noted of one that did not happen is void. Why nothing could be kept
+  // for it, where that is why it was refused.
+  std::optional<Error> settle(std::uint64_t sequence, Happened happened);
+  // Somebody inside has it open for writing already (a standard stream).
+  void open_for_writing(const FileId& id);
 
   // The object lies in the vault (and nowhere else): nothing may be done to it through a descriptor.
   [[nodiscard]] bool holds(const Target& target);
@@ -96,10 +110,27 @@ class Vault {
   struct Moved {
     std::uint32_t names = 0;
   };
-  Status ensure_open();
+  struct Prepared {  // a copy that no line tells of yet
+    unsigned store = 0;
+    std::string place;
+    How how = How::Copied;
+    struct statx stat {};  // of the object when the copy was finished
+  };
+  struct Copy {
+    unsigned store = 0;
+    std::string place;
+    How how = How::Copied;
+  };
+  tl::unexpected<Error> cannot_keep(const Record& record, int code);
+  unsigned store_for_copy(std::uint64_t device);
+  Result<Copy> copy_to_store(int from, const struct statx& stat);
+  std::optional<Copy> take_prepared(const struct statx& now);
+  void drop_prepared();
+  Status ensure_open(std::uint64_t sequence);
+  Status begin();
   Status note(Record& record);
   void make_void(const Record& record);
-  Status note_parent(const Directory& directory, std::uint64_t sequence);
+  void note_parent(const Directory& directory, std::uint64_t sequence);
   Status note_rename(const Rename& act, const Target& from, const Target& to, std::uint64_t sequence);
   Status note_metadata(const SetMetadata& act, const Target& target, std::uint64_t sequence);
   Result<Removal> move_in(const Directory& directory, const std::string& at, const Target& judged, Record& record);
@@ -124,15 +155,21 @@ class Vault {
   std::unordered_map<FileId, Moved, FileIdHash> moved_;
   std::unordered_set<FileId, FileIdHash> content_kept_;
   std::unordered_set<FileId, FileIdHash> parents_;
+  std::vector<Record> pending_parents_;             // until there is something to take back
+  std::unordered_set<FileId, FileIdHash> written_;  // the agent has, or had, a descriptor for writing
+  std::unordered_map<FileId, Prepared, FileIdHash> prepared_;
   std::unordered_set<std::uint64_t> waived_;
-  std::uint64_t durable_ = 0;
+  std::unordered_set<std::uint64_t> durable_;
+  std::unordered_map<std::uint64_t, Error> unkept_;
+  std::unordered_map<std::uint64_t, std::uint64_t> noted_before_;  // order of the line, by the act's record
   std::uint64_t already_ = 0;
   std::uint64_t bytes_ = 0;
   std::uint64_t objects_ = 0;
   std::uint64_t next_object_ = 1;
   std::uint64_t next_layer_ = 1;
 
-  std::thread syncer_;  // brings the manifest to the disk every 50 ms while there is something new
+  std::thread syncer_;              // brings manifest and copies to the disk every 50 ms while there is something new
+  std::vector<UniqueFd> unsynced_;  // new copies
   std::condition_variable wake_;
   bool dirty_ = false;
   bool stop_ = false;

@@ -1,0 +1,137 @@
+// Restorer: one restore while it is done: what is where now, what was planned (dry run), what was made anew. Within the
+// room only; restore.h is what others see. restorer.cpp has the order and what is there, restore_objects.cpp brings
+// objects and content back, restore_names.cpp names, metadata, and what an earlier undo did.
+#pragma once
+
+#include <sys/stat.h>
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "assent/target.h"
+#include "undo/manifest.h"
+#include "undo/restore.h"
+#include "undo/vault.h"
+
+namespace assent::undo {
+
+std::string folder_of(const std::string& path);
+std::string last_name(const std::string& path);
+// Whether `path` is `folder` or lies in it.
+bool below(std::string_view path, std::string_view folder);
+std::string_view word_for(mode_t mode);  // "file", "folder" …
+// Reading moves access times, so they say nothing about whether an object is as it was.
+bool as_it_was(const Metadata& now, Metadata wanted);
+
+struct Found {
+  bool there = false;
+  FileId id;
+  struct statx stat {};
+  bool unseen = false;  // dry run: below a folder that nobody may enter until its mode is given back
+};
+
+inline constexpr const char* kUnseen = "as far as can be told before its folder may be entered again";
+
+class Restorer {
+ public:
+  Restorer(const RestoreOptions& options, Manifest manifest) : options_(options), manifest_(std::move(manifest)) {}
+
+  Result<Restored> run();
+
+ private:
+  [[nodiscard]] bool dry() const { return options_.dry_run == DryRun::Yes; }
+  void step() const {
+    if (options_.on_step) options_.on_step(100);
+  }
+  void collect();
+  void take_all_back();
+  void take_back(const Record& record);
+  [[nodiscard]] bool is_wanted(const Record& record) const;
+  [[nodiscard]] bool is_named(const Record& record) const;
+  // The line of the rename that put something else in the place of what `removed` tells of.
+  [[nodiscard]] const Record* rename_over(const Record& removed) const;
+
+  // What is there.
+  Result<int> folder(const std::string& path);
+  void forget_folders();
+  Found look(const std::string& path);
+  [[nodiscard]] bool is(const Found& found, const FileId& id) const;
+  [[nodiscard]] bool is_agents(const Found& found) const;
+  [[nodiscard]] bool changed_since(const struct statx& stat) const;
+
+  // Outcomes.
+  void tell(const std::string& path, std::string_view what, Done done, std::string why = {});
+  void tell_name(const Record& record, Done done);
+  void failed(const std::string& path, std::string_view what, const Error& error) {
+    tell(path, what, Done::Failed, error.what);
+  }
+  void no_folder(const std::string& path, std::string_view what);
+
+  // The restore's own transaction.
+  Status note(Record& record);
+  Status note_times();
+  Status note_times_of(const std::string& folder_path);  // before a name in it changes
+  Directory directory_of(int host, const std::string& path);
+  static Target target_of(const std::string& path, const Found& found);
+
+  // Room for what comes back.
+  bool folders_above(const std::string& path);  // those that were removed are made; false: one is missing
+  bool make_way(const std::string& path, const Found& found, std::string_view what);  // false: it was told why not
+  // Why the agent's folder cannot give way; empty: everything in it is the agent's.
+  std::string in_the_way_within(const std::string& path, int depth);
+  Status put_aside(const std::string& path, const Found& found);
+  Result<std::vector<std::string>> names_in(const std::string& path);
+
+  // One kind of line each.
+  void put_back(const Record& record);
+  void make_folder(const Record& record);
+  void take_over_folder(const Record& record, const Found& now);
+  void give_content_back(const Record& record);
+  void give_metadata_back(const Record& record);
+  void rename_back(const Record& record);
+  void swap_back(const Record& record);
+  void remember_times(const Record& record);
+  void take_in_again(const Record& record);
+  void remove_made(const Record& record);
+  void give_times_back();
+
+  [[nodiscard]] std::string vault_path(const Record& record) const;
+  [[nodiscard]] unsigned own_store(unsigned number) const;
+  [[nodiscard]] Record placed_record(const Record& record) const;
+  bool is_same_as_copy(const Record& record, const Found& now);
+  Status move_out(const Record& record, const std::string& kept);
+  Status copy_out(const Record& record, const std::string& kept);
+  Status note_metadata(const std::string& path, const Found& now);
+  void moved_folder(const std::string& from, const std::string& to);
+
+  enum class Touch { Times, Everything };
+  struct LastTouch {
+    Metadata metadata;
+    Touch touch = Touch::Times;
+  };
+
+  const RestoreOptions& options_;
+  Manifest manifest_;
+  std::optional<Vault> vault_;
+  Restored out_;
+  std::int64_t ended_ = 0;
+  std::uint64_t step_number_ = kOwnSteps;
+  std::map<unsigned, std::string> stores_;
+  std::unordered_map<std::string, const Record*> folders_;    // removed ones, by path
+  std::unordered_map<std::uint64_t, const Record*> renames_;  // by the act's number
+  std::unordered_map<std::string, UniqueFd> open_, earlier_;
+  std::unordered_map<FileId, FileId, FileIdHash> remade_;  // what the old object is now
+  std::unordered_map<std::string, Found> planned_;         // dry run: what would be there
+  std::unordered_set<std::string> newer_folders_, told_folders_;
+  std::map<std::string, LastTouch> last_touches_;
+  std::unordered_set<std::string> timed_;  // folders whose times are noted
+  std::vector<Record> times_;              // of folders as they are now; noted before the first change
+};
+
+}  // namespace assent::undo
