@@ -1,13 +1,16 @@
 #include <fcntl.h>
 #include <linux/securebits.h>
+#include <poll.h>
 #include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
@@ -113,18 +116,45 @@ void say(int channel, Message::Kind kind, int value = 0, bool core = false) {
   }
 }
 
-// Everything that the supervisor had open is closed here; only the channel stays.
-void keep_only(int channel) {
-  const auto kept = static_cast<unsigned>(channel);
-  if (kept > 0) kernel::close_range(0, kept - 1, 0);
-  kernel::close_range(kept + 1, ~0U, 0);
+// Everything that the supervisor had open is closed here; only these two stay.
+void keep_only(int one, int other) {
+  const auto low = static_cast<unsigned>(std::min(one, other));
+  const auto high = static_cast<unsigned>(std::max(one, other));
+  if (low > 0) kernel::close_range(0, low - 1, 0);
+  if (high - low > 1) kernel::close_range(low + 1, high - 1, 0);
+  kernel::close_range(high + 1, ~0U, 0);
+}
+
+// Returns when a child may have changed; makes sockets meanwhile. Every signal is blocked in pid 1, and a blocked one
+// is kept for the descriptor even where its disposition is to be ignored.
+void wait_for_children(int children, int& maker) {
+  for (;;) {
+    pollfd wait[2] = {{children, POLLIN, 0}, {maker, POLLIN, 0}};
+    if (::poll(wait, 2, -1) < 0 && errno != EINTR) return;
+    if (wait[1].revents != 0 && !make_socket(maker)) maker = -1;
+    if (wait[0].revents == 0) continue;
+    signalfd_siginfo told{};
+    while (::read(children, &told, sizeof told) > 0) {
+    }
+    return;
+  }
 }
 
 // Reaps all, tells of the agent, and ends with it.
-[[noreturn]] void wait_for_all(int channel, pid_t agent) {
+[[noreturn]] void wait_for_all(int channel, int maker, pid_t agent) {
+  sigset_t child;
+  sigemptyset(&child);
+  sigaddset(&child, SIGCHLD);
+  const int children = ::signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
   for (;;) {
     siginfo_t info{};
-    if (::waitid(P_ALL, 0, &info, WEXITED | WSTOPPED | WCONTINUED | __WALL) != 0) {
+    const int dont_wait = children >= 0 ? WNOHANG : 0;
+    const int waited = ::waitid(P_ALL, 0, &info, WEXITED | WSTOPPED | WCONTINUED | __WALL | dont_wait);
+    if (waited == 0 && info.si_pid == 0) {
+      wait_for_children(children, maker);
+      continue;
+    }
+    if (waited != 0) {
       if (errno == EINTR) continue;
       ::_exit(1);  // no child is left, not even the agent: its end was told before
     }
@@ -175,8 +205,8 @@ void be_init(Inside& in) {
     ::_exit(1);
   }
   ::chdir("/");
-  keep_only(in.channel);
-  wait_for_all(in.channel, static_cast<pid_t>(agent));
+  keep_only(in.channel, in.maker);
+  wait_for_all(in.channel, in.maker, static_cast<pid_t>(agent));
 }
 
 }  // namespace assent::launch

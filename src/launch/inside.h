@@ -5,6 +5,7 @@
 
 #include <sys/capability.h>
 
+#include <cstdint>
 #include <span>
 
 #include "launch/mount_plan.h"
@@ -24,6 +25,7 @@ struct Inside {
   cap_t no_capabilities = nullptr;
   bool host_speaks_ipv6 = false;
   int name_sockets[2] = {-1, -1};  // made inside; see network.cpp
+  int maker = -1;                  // on which pid 1 is asked for sockets; see socket_maker.cpp
   uid_t uid = 0;
   gid_t gid = 0;
   std::span<int> descriptors;          // room for plan.early
@@ -35,6 +37,11 @@ struct Inside {
 
 // Loopback, and what name lookups need. Of pid 1, while it has its rights.
 bool raise_network(Inside& inside);
+// False: this kernel has no such routes, and relays are not to be had.
+bool add_relay_routes(std::uint32_t usual_source, bool speaks_ipv6);
+
+// Answers one request on `maker`. False: nobody will ask any more.
+bool make_socket(int maker);
 
 // The life of pid 1. When the agent's own process ends, whatever it left behind ends with pid 1, as in a container.
 [[noreturn]] void be_init(Inside& inside);

@@ -76,6 +76,7 @@ class Planner {
     if (auto ok = place_extra(); !ok) return pass(std::move(ok));
     if (auto ok = sort_hidden(); !ok) return pass(std::move(ok));
     if (auto ok = place_skeletons(); !ok) return pass(std::move(ok));
+    cover_own();
     if (auto ok = emit(); !ok) return pass(std::move(ok));
     emit_masks();
     list_rights();
@@ -89,7 +90,7 @@ class Planner {
 
   Status place_claims() {
     for (const std::string& path : layout_.gated) {
-      const auto real = well_formed(path) ? canonical(path) : std::nullopt;
+      const auto real = well_formed(path) ? names_.of(path) : std::nullopt;
       if (!real) return refuse(ENOENT, fmt::format("the gated path {} does not exist", show(path)));
       if (*real == "/") return refuse(EINVAL, "the whole machine cannot be gated", "name the project's folder");
       placed_.emplace(*real, Placement{Stands::Gated, *real, is_folder(*real), 0755, false});
@@ -100,7 +101,7 @@ class Planner {
       place_private(path, path.starts_with("/run/") ? 0700 : 01777);
     }
     for (const std::string& path : layout_.free) {
-      const auto real = well_formed(path) ? canonical(path) : std::nullopt;
+      const auto real = well_formed(path) ? names_.of(path) : std::nullopt;
       if (!real) {
         note(fmt::format("free folder {} does not exist; left out", show(path)));
         continue;
@@ -112,7 +113,7 @@ class Planner {
   }
 
   void place_private(const std::string& path, mode_t mode) {
-    const std::string real = canonical(path).value_or(path);
+    const std::string real = names_.of(path).value_or(path);
     placed_.emplace(real, Placement{Stands::Private, {}, true, mode, false});
   }
 
@@ -142,7 +143,7 @@ class Planner {
     }
     // What programs need of the host's /run: the resolver's file where /etc/resolv.conf leads into it, and the places
     // where some systems keep their programs (NixOS, Guix). Sockets and secrets stay out.
-    if (const auto resolv = canonical("/etc/resolv.conf"); resolv && beneath(*resolv, "/run")) {
+    if (const auto resolv = names_.of("/etc/resolv.conf"); resolv && beneath(*resolv, "/run")) {
       placed_.emplace(*resolv, Placement{Stands::Bind, *resolv, false, 0644, true});
     }
     for (const char* name : {"current-system", "booted-system", "opengl-driver"}) {
@@ -160,10 +161,10 @@ class Planner {
   Status place_extra() {
     for (const ExtraBind& bind : layout_.extra) {
       if (!well_formed(bind.inside)) return refuse(EINVAL, fmt::format("{} is not a place", show(bind.inside)));
-      const auto outside = well_formed(bind.outside) ? canonical(bind.outside) : std::nullopt;
+      const auto outside = well_formed(bind.outside) ? names_.of(bind.outside) : std::nullopt;
       if (!outside) return refuse(ENOENT, fmt::format("{} does not exist", show(bind.outside)));
       // A mount does not follow a symbolic link in the last place: mount on what it leads to.
-      const std::string inside = canonical(bind.inside).value_or(bind.inside);
+      const std::string inside = names_.of(bind.inside).value_or(bind.inside);
       placed_[inside] = Placement{Stands::Bind, *outside, is_folder(*outside), 0644, false};
     }
     return {};
@@ -191,7 +192,7 @@ class Planner {
       if (!well_formed(path) || path == "/") return refuse(EINVAL, fmt::format("{} cannot be hidden", show(path)));
       if (auto ok = hide_or_mask(path); !ok) return ok;
       // A link's name is hidden, and what it leads to as well.
-      if (const auto real = canonical(path); real && *real != path) {
+      if (const auto real = names_.of(path); real && *real != path) {
         if (auto ok = hide_or_mask(*real); !ok) return ok;
       }
     }
@@ -202,11 +203,11 @@ class Planner {
     // By the canonical name of the folder it stands in, as far as that exists.
     std::string folder = parent_of(given);
     std::string rest = given.substr(folder == "/" ? 0 : folder.size());
-    std::optional<std::string> real = canonical(folder);
+    std::optional<std::string> real = names_.of(folder);
     while (!real) {
       rest = folder.substr(parent_of(folder) == "/" ? 0 : parent_of(folder).size()) + rest;
       folder = parent_of(folder);
-      real = canonical(folder);
+      real = names_.of(folder);
     }
     const std::string path = *real == "/" ? rest : *real + rest;
     const auto* cover = covering(path);
@@ -295,6 +296,18 @@ class Planner {
       }
     }
     return {};
+  }
+
+  // Where the agent's view has such a folder at all.
+  void cover_own() {
+    for (const std::string& path : layout_.covered) {
+      const auto real = well_formed(path) ? names_.of(path) : std::nullopt;
+      if (!real || *real == "/") continue;
+      const auto* cover = covering(*real);
+      const bool there = cover == nullptr || cover->second.stands == Stands::Gated ||
+                         cover->second.stands == Stands::Free || cover->second.stands == Stands::Entry;
+      if (there) mask(*real);
+    }
   }
 
   // Parents come before children: "/a" sorts before "/a/b".
@@ -455,6 +468,7 @@ class Planner {
   const Layout& layout_;
   const Surroundings& surroundings_;
   MountPlan plan_;
+  CanonicalNames names_;
   std::map<std::string, Placement> placed_;
   std::set<std::string> hidden_;
   std::map<std::string, bool> masks_;  // path, whether it is a folder

@@ -88,6 +88,7 @@ bool raise_network(Inside& in) {
   ::close(fd);
   if (!ok) return failed(in.stage, At::Loopback, code, "");
   if (in.host_speaks_ipv6) add_ipv6_address();
+  in.stage.relay_routes = add_relay_routes(kOwnAddress, in.host_speaks_ipv6);
   return true;
 }
 

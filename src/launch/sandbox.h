@@ -72,6 +72,12 @@ class Sandbox {
   };
   [[nodiscard]] NameSockets take_name_sockets() { return std::move(name_sockets_); }
 
+  // On which pid 1 makes sockets of the inner network (see assent/socket_request.h): relays need them. A datagram each
+  // way.
+  [[nodiscard]] UniqueFd take_socket_maker() { return std::move(socket_maker_); }
+  // Whether what carries assent::kRelayMark inside finds every address on loopback.
+  [[nodiscard]] bool has_relay_routes() const { return has_relay_routes_; }
+
   [[nodiscard]] pid_t init_pid() const { return init_pid_; }
   [[nodiscard]] int init_pidfd() const { return init_.get(); }
   [[nodiscard]] pid_t agent_pid() const {
@@ -109,6 +115,8 @@ class Sandbox {
   UniqueFd agent_;
   UniqueFd listener_;
   NameSockets name_sockets_;
+  UniqueFd socket_maker_;
+  bool has_relay_routes_ = false;
   UniqueFd agent_root_;
   pid_t init_pid_ = -1;
   pid_t agent_pid_ = -1;

@@ -33,6 +33,8 @@ struct Layout {
       private_folders;              // empty, writable, gone at the end; one without a place is left out and noted
   std::vector<std::string> hidden;  // absent, also after the host's user replaces them; need not exist
   std::vector<std::string> masked;  // inside gated folders: there but empty
+  // Folders of ours that nobody but assent replaces: empty inside, wherever they lie. Need not exist.
+  std::vector<std::string> covered;
   ReadGate read_gate = ReadGate::Open;
   std::vector<ExtraBind> extra;
 };

@@ -50,6 +50,7 @@ struct Stage {
   int landlock_abi = 0;              // 0: none
   bool landlock_tried = false;       // a write that only Landlock could refuse was refused
   bool nested_users_closed = false;  // no further user namespaces can be made inside
+  bool relay_routes = false;         // add_relay_routes
   std::uint64_t pid_namespace = 0;
   pid_t agent_inner_pid = 0;
   std::uint64_t mount_ids[];  // by report number

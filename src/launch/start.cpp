@@ -186,6 +186,12 @@ class Launcher {
     const int high = ::fcntl(theirs_.get(), F_DUPFD_CLOEXEC, 16);
     if (high < 0) return sys::last_error("fcntl");
     theirs_.reset(high);
+    if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) return sys::last_error("socketpair");
+    asks_.reset(ends[0]);
+    makes_.reset(ends[1]);
+    const int maker = ::fcntl(makes_.get(), F_DUPFD_CLOEXEC, 16);
+    if (maker < 0) return sys::last_error("fcntl");
+    makes_.reset(maker);
     const int on = 1;
     if (::setsockopt(ours_.get(), SOL_SOCKET, SO_PASSCRED, &on, sizeof on) != 0) return sys::last_error("setsockopt");
     return {};
@@ -201,6 +207,7 @@ class Launcher {
                   .landlock_abi = landlock_abi(),
                   .no_capabilities = no_capabilities_.get(),
                   .host_speaks_ipv6 = host_speaks_ipv6(),
+                  .maker = makes_.get(),
                   .uid = ::geteuid(),
                   .gid = ::getegid(),
                   .descriptors = descriptors_,
@@ -225,6 +232,7 @@ class Launcher {
     ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
     if (pid < 0) return tl::unexpected<Error>(describe_failure(At::Start, code, ""));
     theirs_.reset();  // else we would never see their end
+    makes_.reset();
     host_folder_.reset();
     sandbox_.emplace(Sandbox(FloorFacts{}));
     sandbox_->init_pid_ = static_cast<pid_t>(pid);
@@ -288,6 +296,8 @@ class Launcher {
     if (!agent) return pass(std::move(agent));
     sandbox.agent_ = std::move(*agent);
     sandbox.channel_ = std::move(ours_);
+    sandbox.socket_maker_ = std::move(asks_);
+    sandbox.has_relay_routes_ = stage.relay_routes;
     const int off = 0;
     ::setsockopt(sandbox.channel_.get(), SOL_SOCKET, SO_PASSCRED, &off, sizeof off);
     sandbox.agent_inner_pid_ = stage.agent_inner_pid;
@@ -325,6 +335,8 @@ class Launcher {
   std::optional<SharedStage> stage_;
   UniqueFd ours_;
   UniqueFd theirs_;
+  UniqueFd asks_;   // for sockets of the inner network
+  UniqueFd makes_;  // pid 1's end of that
   std::optional<Sandbox> sandbox_;
 };
 

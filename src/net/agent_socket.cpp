@@ -21,6 +21,10 @@ bool get(int fd, int level, int name, T& out) {
 
 }  // namespace
 
+bool AgentSocket::is_udp() const {
+  return (domain == AF_INET || domain == AF_INET6) && type == SOCK_DGRAM && protocol == IPPROTO_UDP;
+}
+
 bool AgentSocket::is_tcp() const {
   return (domain == AF_INET || domain == AF_INET6) && type == SOCK_STREAM && protocol == IPPROTO_TCP;
 }
@@ -56,6 +60,14 @@ int tcp_state(int fd) {
   tcp_info info{};
   socklen_t length = sizeof info;
   return ::getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) == 0 ? info.tcpi_state : 0;
+}
+
+std::uint16_t port_of(int fd) {
+  sockaddr_storage own{};
+  socklen_t length = sizeof own;
+  if (::getsockname(fd, reinterpret_cast<sockaddr*>(&own), &length) != 0) return 0;
+  if (own.ss_family == AF_INET) return ntohs(reinterpret_cast<const sockaddr_in&>(own).sin_port);
+  return own.ss_family == AF_INET6 ? ntohs(reinterpret_cast<const sockaddr_in6&>(own).sin6_port) : std::uint16_t{0};
 }
 
 int take_error(int fd) {

@@ -24,6 +24,7 @@ struct AgentSocket {
   std::uint64_t inode = 0;
 
   [[nodiscard]] bool is_tcp() const;
+  [[nodiscard]] bool is_udp() const;
 };
 
 // ENOTSOCK; EBADF for an O_PATH descriptor. `host_cookie`: SO_NETNS_COOKIE of our own network namespace.
@@ -35,6 +36,8 @@ Result<std::uint64_t> netns_cookie();
 
 // The state of a TCP socket, as in TCP_ESTABLISHED …; 0 where it cannot be told.
 int tcp_state(int fd);
+// The port that an internet socket has for its own; 0: none.
+std::uint16_t port_of(int fd);
 // SO_ERROR, which asking for takes away.
 int take_error(int fd);
 

@@ -13,7 +13,7 @@ namespace assent::net {
 
 namespace {
 
-constexpr int kMostAddresses = 24;
+constexpr int kMostAddresses = 64;
 constexpr int kTimeoutMs = 2000;
 constexpr int kTries = 3;
 
@@ -40,6 +40,7 @@ Found found(int family, const Address& address, int ttl) {
 struct Upstream::Question {
   Upstream* upstream;
   Family family;
+  std::string key;
   Done done;
 };
 
@@ -67,8 +68,13 @@ Upstream::~Upstream() {
 }
 
 void Upstream::ask(const std::string& name, Family family, Done done) {
+  const std::string key = name + (family == Family::Ipv4 ? " A" : " AAAA");
+  if (auto known = cache_.look_up(key, AnswerCache::Clock::now())) {
+    const Answer answer = !known->exists ? Answer::NoSuchName : known->found.empty() ? Answer::NoData : Answer::Found;
+    return done(answer, std::move(known->found));
+  }
   ++under_way_;
-  auto* question = new Question{this, family, std::move(done)};
+  auto* question = new Question{this, family, key, std::move(done)};
   ares_query(channel_, name.c_str(), ns_c_in, family == Family::Ipv4 ? ns_t_a : ns_t_aaaa, on_answer, question);
   arm();
 }
@@ -89,6 +95,8 @@ void Upstream::on_answer(void* raw, int status, int, unsigned char* bytes, int s
         ares_parse_aaaa_reply, [](const ares_addr6ttl& one) { return found(AF_INET6, one.ip6addr, one.ttl); }, bytes,
         size, out);
   }
+  if (answer != Answer::Failure)
+    question->upstream->cache_.keep(question->key, {answer != Answer::NoSuchName, out}, AnswerCache::Clock::now());
   question->done(answer, std::move(out));
 }
 

@@ -11,6 +11,7 @@
 
 #include "assent/result.h"
 #include "base/event_loop.h"
+#include "net/answer_cache.h"
 #include "net/dns_message.h"
 
 struct ares_channeldata;
@@ -41,6 +42,7 @@ class Upstream {
   void arm();
 
   EventLoop& loop_;
+  AnswerCache cache_;
   ares_channeldata* channel_ = nullptr;
   std::unordered_map<int, std::uint32_t> sockets_;
   EventLoop::TimerId timer_{};

@@ -204,6 +204,32 @@ TEST_F(NetNameServer, ResolvesWhatIsAllowedAndRemembersIt) {
   EXPECT_EQ(rcode(ask(query("one.test", 28))), 0);
 }
 
+TEST_F(NetNameServer, AsksForNothingAgainThatItStillKnows) {
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(answers(ask(query("one.test", 1))), 1);
+    EXPECT_EQ(rcode(ask(query("one.test", 28))), 0);
+    EXPECT_EQ(rcode(ask(query("unknown.test", 1))), 3);
+  }
+  EXPECT_EQ(asked_upstream_, 3);
+}
+
+TEST(NetAnswerCache, HoldsForAsLongAsWasSaidAndTellsWhatIsLeft) {
+  using namespace std::chrono_literals;
+  AnswerCache cache;
+  const AnswerCache::Clock::time_point now{};
+  cache.keep("a A", {true, {{"192.0.2.1", 60}, {"192.0.2.2", 20}}}, now);
+  cache.keep("never A", {true, {{"192.0.2.1", 0}}}, now);
+  cache.keep("nothing A", {false, {}}, now);
+  EXPECT_EQ(cache.look_up("a A", now + 15s)->found[1].ttl, 5U);
+  EXPECT_FALSE(cache.look_up("a A", now + 20s)) << "the shortest decides";
+  EXPECT_FALSE(cache.look_up("never A", now));
+  EXPECT_FALSE(cache.look_up("nothing A", now + 4s)->exists);
+  EXPECT_FALSE(cache.look_up("nothing A", now + 5s));
+  for (int i = 0; i < 5000; ++i) cache.keep(std::to_string(i), {true, {{"192.0.2.1", 60}}}, now);
+  EXPECT_FALSE(cache.look_up("0", now)) << "bounded";
+  EXPECT_TRUE(cache.look_up("4999", now));
+}
+
 TEST_F(NetNameServer, TellsNobodyOfWhatIsRefused) {
   EXPECT_EQ(rcode(ask(query("no.test", 1))), 3);
   EXPECT_EQ(rcode(ask(query("no.test", 28))), 3);
