@@ -75,6 +75,7 @@ Json of(const SessionFacts& facts) {
           {"name", bytes(facts.name)},
           {"project", bytes(facts.project)},
           {"command", bytes_list(facts.command, kMostWords, kMostCommand)},
+          {"profiles", bytes_list(facts.profiles, kMostList, kMostText)},
           {"pid", facts.pid}};
 }
 
@@ -150,7 +151,9 @@ struct Encoder {
   }
   Json operator()(const message::Cancel& m) const { return {{"is", "cancel"}, {"question", m.question}}; }
   Json operator()(const message::Answered& m) const { return {{"is", "answered"}, {"answer", of(m.answer)}}; }
-  Json operator()(const message::List&) const { return {{"is", "list"}}; }
+  Json operator()(const message::List& m) const {
+    return {{"is", "list"}, {"unless", m.unless}, {"wait_ms", m.wait.count()}};
+  }
   Json operator()(const message::Waiting& m) const {
     return {{"is", "waiting"},
             {"id", bytes(m.id)},
@@ -166,12 +169,16 @@ struct Encoder {
     return {
         {"is", "running"}, {"facts", of(m.session)}, {"user", bytes(m.user)}, {"uid", m.uid}, {"waiting", m.waiting}};
   }
-  Json operator()(const message::End&) const { return {{"is", "end"}}; }
+  Json operator()(const message::End& m) const {
+    return {{"is", "end"}, {"revision", m.revision}, {"unchanged", m.unchanged}};
+  }
   Json operator()(const message::Give& m) const {
     return {{"is", "give"},           {"id", bytes(m.id)},         {"consent", word(m.consent)},
             {"scope", name(m.scope)}, {"reason", bytes(m.reason)}, {"confirm", bytes(m.confirm)}};
   }
   Json operator()(const message::Given& m) const { return {{"is", "given"}, {"missing", m.missing}}; }
+  Json operator()(const message::Knock&) const { return {{"is", "knock"}}; }
+  Json operator()(const message::Door& m) const { return {{"is", "door"}, {"url", bytes(m.url)}}; }
 };
 
 // Reads members of an object. The first that is missing or wrong spoils the whole.
@@ -252,6 +259,7 @@ class Decoder {
     out.name = from.text("name");
     out.project = from.text("project");
     out.command = from.texts("command", kMostWords, kMostCommand);
+    if (from.member("profiles") != nullptr) out.profiles = from.texts("profiles", kMostList, kMostText);
     out.pid = from.number<pid_t>("pid");
     return out;
   }
@@ -391,7 +399,12 @@ class Decoder {
     }
     if (is == "cancel") return message::Cancel{from.number<std::uint64_t>("question")};
     if (is == "answered") return message::Answered{answer(part(from, "answer"))};
-    if (is == "list") return message::List{};
+    if (is == "list") {
+      message::List out;
+      if (from.member("unless") != nullptr) out.unless = from.number<std::uint64_t>("unless");
+      if (from.member("wait_ms") != nullptr) out.wait = from.time("wait_ms");
+      return out;
+    }
     if (is == "waiting") {
       message::Waiting out;
       out.id = from.text("id", 32);
@@ -412,7 +425,12 @@ class Decoder {
       out.waiting = from.number<std::uint64_t>("waiting");
       return out;
     }
-    if (is == "end") return message::End{};
+    if (is == "end") {
+      message::End out;
+      if (from.member("revision") != nullptr) out.revision = from.number<std::uint64_t>("revision");
+      if (from.member("unchanged") != nullptr) out.unchanged = from.truth("unchanged");
+      return out;
+    }
     if (is == "give") {
       message::Give out;
       out.id = from.text("id", 32);
@@ -423,6 +441,8 @@ class Decoder {
       return out;
     }
     if (is == "given") return message::Given{from.number<std::uint64_t>("missing")};
+    if (is == "knock") return message::Knock{};
+    if (is == "door") return message::Door{from.text("url", 512)};
     return std::nullopt;
   }
 

@@ -28,6 +28,7 @@ struct SessionFacts {
   std::string project;
   std::vector<std::string> command;
   pid_t pid = 0;
+  std::vector<std::string> profiles;  // names or files, as given or chosen; the last one's rules come first
 };
 
 namespace message {
@@ -62,7 +63,10 @@ struct Answered {
 };
 
 // operator → daemon: answered by Waiting…, Running…, End
-struct List {};
+struct List {
+  std::uint64_t unless = 0;           // only if something has changed since End::revision was this; 0: always
+  std::chrono::milliseconds wait{0};  // with `unless`: how long the daemon may wait for a change before it answers
+};
 struct Waiting {
   std::string id;  // short and printable; what `assent approve` is given
   Question question;
@@ -79,7 +83,10 @@ struct Running {
   uid_t uid = static_cast<uid_t>(-1);
   std::uint64_t waiting = 0;
 };
-struct End {};
+struct End {
+  std::uint64_t revision = 0;  // of what was told; 0: the daemon keeps none
+  bool unchanged = false;      // nothing was told: it is all as it was at List::unless
+};
 
 // operator → daemon: answered by Given or Refused
 struct Give {
@@ -93,11 +100,17 @@ struct Given {
   std::uint64_t missing = 0;  // how many more people must say yes
 };
 
+// operator → daemon: a way into the web page; answered by Door or Refused
+struct Knock {};
+struct Door {
+  std::string url;  // logs in whoever opens it first, for a short while
+};
+
 }  // namespace message
 
-using Message =
-    std::variant<message::Hello, message::Welcome, message::Refused, message::Ask, message::Cancel, message::Answered,
-                 message::List, message::Waiting, message::Running, message::End, message::Give, message::Given>;
+using Message = std::variant<message::Hello, message::Welcome, message::Refused, message::Ask, message::Cancel,
+                             message::Answered, message::List, message::Waiting, message::Running, message::End,
+                             message::Give, message::Given, message::Knock, message::Door>;
 
 // A whole frame. Texts that are too long are cut, and say so.
 std::string encode(const Message& message);

@@ -28,20 +28,6 @@ std::function<std::string(std::size_t)> labelled(std::string label, std::string 
   };
 }
 
-std::string_view words_of(Recovery recovery) {
-  switch (recovery) {
-    case Recovery::Vault:
-      return "can be undone: a copy is kept in the vault";
-    case Recovery::Git:
-      return "git holds the same content";
-    case Recovery::None:
-      return "cannot be undone";
-    case Recovery::NoLoss:
-      return "nothing that is there now is lost";
-  }
-  return "cannot be undone";
-}
-
 std::vector<Fact> facts_of(const Question& q) {
   std::vector<Fact> facts;
   if (q.process) {
@@ -139,7 +125,29 @@ std::string input_line(const Question& q, const QuestionView& view) {
   return label + show(view.input, view.columns > used + 1 ? view.columns - used - 1 : 0);
 }
 
-std::vector<Line> details_of(const Question& q, std::size_t columns) {
+std::size_t body_rows(const QuestionView& view) {
+  const std::size_t fixed =
+      2 + key_lines(view).size() + (view.mode != QuestionView::Mode::Keys && !view.message.empty());
+  return view.rows > fixed ? view.rows - fixed : 1;
+}
+
+}  // namespace
+
+std::string_view words_of(Recovery recovery) {
+  switch (recovery) {
+    case Recovery::Vault:
+      return "can be undone: a copy is kept in the vault";
+    case Recovery::Git:
+      return "git holds the same content";
+    case Recovery::None:
+      return "cannot be undone";
+    case Recovery::NoLoss:
+      return "nothing that is there now is lost";
+  }
+  return "cannot be undone";
+}
+
+std::vector<Line> everything_of(const Question& q, std::size_t columns) {
   std::vector<Line> lines;
   for (const Fact& fact : facts_of(q)) {
     for (std::string& line : wrap(fact.text(kEverything), columns)) lines.push_back({std::move(line), fact.look});
@@ -147,14 +155,8 @@ std::vector<Line> details_of(const Question& q, std::size_t columns) {
   return lines;
 }
 
-std::size_t body_rows(const QuestionView& view) {
-  const std::size_t fixed =
-      2 + key_lines(view).size() + (view.mode != QuestionView::Mode::Keys && !view.message.empty());
-  return view.rows > fixed ? view.rows - fixed : 1;
-}
-
 // One line for each fact while there is room, in the order of importance; then more lines to those that need them.
-std::vector<Line> summary_of(const Question& q, const QuestionView& view, std::size_t rows) {
+std::vector<Line> facts_in(const Question& q, std::size_t columns, std::size_t rows) {
   const std::vector<Fact> facts = facts_of(q);
   std::vector<std::size_t> by_importance(facts.size());
   for (std::size_t i = 0; i < facts.size(); ++i) by_importance[i] = i;
@@ -166,12 +168,12 @@ std::vector<Line> summary_of(const Question& q, const QuestionView& view, std::s
     if (left == 0) break;
     // What lies below is one fact: its last word, how much is outside the project, must not fall off.
     const bool whole = facts[i].importance == 3 && rows > 4;
-    given[i] = std::min(left, whole ? wrap(facts[i].text(kEverything), view.columns).size() : 1);
+    given[i] = std::min(left, whole ? wrap(facts[i].text(kEverything), columns).size() : 1);
     left -= given[i];
   }
   for (const std::size_t i : by_importance) {
     if (given[i] == 0) continue;
-    const std::size_t wanted = wrap(facts[i].text(kEverything), view.columns).size();
+    const std::size_t wanted = wrap(facts[i].text(kEverything), columns).size();
     const std::size_t more = std::min(left, wanted > given[i] ? wanted - given[i] : 0);
     given[i] += more;
     left -= more;
@@ -179,19 +181,17 @@ std::vector<Line> summary_of(const Question& q, const QuestionView& view, std::s
   std::vector<Line> lines;
   for (std::size_t i = 0; i < facts.size(); ++i) {
     if (given[i] == 0) continue;
-    std::vector<std::string> wrapped = wrap(facts[i].text(kEverything), view.columns);
+    std::vector<std::string> wrapped = wrap(facts[i].text(kEverything), columns);
     // Broken lines are not full, so what is cut to the exact area may still not fit: cut a little more.
-    for (std::size_t room = given[i] * view.columns; wrapped.size() > given[i] && room > 0;
+    for (std::size_t room = given[i] * columns; wrapped.size() > given[i] && room > 0;
          room -= std::min<std::size_t>(room, 4)) {
-      wrapped = wrap(facts[i].text(room), view.columns);
-      if (room < view.columns) wrapped.resize(std::min(wrapped.size(), given[i]));
+      wrapped = wrap(facts[i].text(room), columns);
+      if (room < columns) wrapped.resize(std::min(wrapped.size(), given[i]));
     }
     for (std::string& line : wrapped) lines.push_back({std::move(line), facts[i].look});
   }
   return lines;
 }
-
-}  // namespace
 
 std::string human_count(std::uint64_t number) {
   std::string digits = std::to_string(number);
@@ -254,7 +254,7 @@ std::size_t pages_of(const Question& question, const QuestionView& view) {
   QuestionView details = view;
   details.mode = QuestionView::Mode::Details;
   const std::size_t rows = body_rows(details);
-  return (details_of(question, view.columns).size() + rows - 1) / rows;
+  return (everything_of(question, view.columns).size() + rows - 1) / rows;
 }
 
 std::vector<Line> lay_out(const Question& question, const QuestionView& given) {
@@ -265,12 +265,12 @@ std::vector<Line> lay_out(const Question& question, const QuestionView& given) {
   const std::size_t rows = body_rows(view);
   std::vector<Line> body;
   if (view.mode == QuestionView::Mode::Details) {
-    const std::vector<Line> all = details_of(question, view.columns);
+    const std::vector<Line> all = everything_of(question, view.columns);
     const std::size_t from = std::min(view.page * rows, all.size());
     body.assign(all.begin() + static_cast<std::ptrdiff_t>(from),
                 all.begin() + static_cast<std::ptrdiff_t>(std::min(from + rows, all.size())));
   } else {
-    body = summary_of(question, view, rows);
+    body = facts_in(question, view.columns, rows);
   }
   for (Line& line : body) {
     if (lines.size() < 1 + rows) lines.push_back(std::move(line));

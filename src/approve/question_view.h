@@ -43,6 +43,15 @@ std::vector<Line> lay_out(const Question& question, const QuestionView& view);
 // How many pages Mode::Details has.
 std::size_t pages_of(const Question& question, const QuestionView& view);
 
+// The question's facts alone, most important first, each in as many lines as it needs; nothing is cut.
+std::vector<Line> everything_of(const Question& question, std::size_t columns);
+
+// The same in at most `rows` lines: what matters most stays, long names are cut in the middle.
+std::vector<Line> facts_in(const Question& question, std::size_t columns, std::size_t rows);
+
+// "cannot be undone" …
+std::string_view words_of(Recovery recovery);
+
 // Text that is safe already, broken into lines of at most `columns`; at spaces where that is possible.
 std::vector<std::string> wrap(std::string_view shown, std::size_t columns);
 

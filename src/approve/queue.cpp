@@ -16,11 +16,12 @@ bool same(const std::optional<Radius>& a, const std::optional<Radius>& b) {
 
 // Everything that a human is shown, and everything that says who may answer. A bigger radius is another question.
 bool same(const Question& a, const Question& b) {
+  if (a.object != b.object) return false;  // of thousands that one process asks, this tells most apart
   const std::uint64_t a_process = a.process ? a.process->id : 0;
   const std::uint64_t b_process = b.process ? b.process->id : 0;
   return a_process != 0 && a_process == b_process && a.process->argv == b.process->argv && a.session == b.session &&
-         a.operation == b.operation && a.object == b.object && same(a.radius, b.radius) && a.recovery == b.recovery &&
-         a.confirm == b.confirm && a.decision.rule == b.decision.rule && a.decision.reason == b.decision.reason &&
+         a.operation == b.operation && same(a.radius, b.radius) && a.recovery == b.recovery && a.confirm == b.confirm &&
+         a.decision.rule == b.decision.rule && a.decision.reason == b.decision.reason &&
          a.decision.quorum == b.decision.quorum && a.decision.approvers == b.decision.approvers &&
          a.decision.not_self == b.decision.not_self;
 }
@@ -120,6 +121,8 @@ std::vector<Answer> Queue::answer(const Answer& answer, Clock::time_point now) {
 std::vector<Answer> Queue::expire(Clock::time_point now) {
   std::vector<Answer> answers;
   for (Entry& entry : entries_) {
+    if (std::none_of(entry.askers.begin(), entry.askers.end(), [now](const auto& one) { return one.deadline <= now; }))
+      continue;
     Entry late{entry.shown, {}};
     std::erase_if(entry.askers, [&](const auto& asker) {
       if (asker.deadline > now) return false;

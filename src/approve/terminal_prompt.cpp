@@ -111,6 +111,7 @@ void TerminalPrompt::begin() {
   page_ = 0;
   keys_ = {};
   arming_ = Arming::Terminal;
+  if (options_.bell) relay_.draw("\a");
   draw();
   const winsize size = relay_.size();
   const unsigned row = 1 + random_number() % size.ws_row;

@@ -32,6 +32,7 @@ namespace assent::approve {
 struct PromptOptions {
   Colour colour = Colour::No;  // Yes only where NO_COLOR is not set
   std::string mark;
+  bool bell = false;  // ring it when a question comes up
   std::chrono::milliseconds guard{300};
   std::chrono::milliseconds longest_wait_for_terminal{1000};
   std::chrono::milliseconds quiet{30};

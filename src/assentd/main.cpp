@@ -16,8 +16,10 @@
 #include "assentd/place.h"
 #include "assentd/server.h"
 #include "assentd/state.h"
+#include "assentd/web_desk.h"
 #include "base/show.h"
 #include "base/sys.h"
+#include "record/session_dir.h"
 
 namespace assent::assentd {
 namespace {
@@ -77,7 +79,28 @@ void leave_terminal() {
   [[maybe_unused]] const int moved = ::chdir("/");
 }
 
-int serve(const std::string& socket, Audience audience, const std::string& group, bool background) {
+// The program that lies beside this one; empty: there is none.
+std::string sibling(const char* name) {
+  auto path = sys::readlinkat(AT_FDCWD, "/proc/self/exe");
+  if (!path) return {};
+  path->replace(path->rfind('/') + 1, std::string::npos, name);
+  return ::access(path->c_str(), X_OK) == 0 ? *path : std::string();
+}
+
+web::Options web_options(std::uint16_t port, Audience audience, const std::string& group) {
+  web::Options out;
+  out.port = port;
+  if (audience == Audience::System) {
+    out.group = group;
+    return out;
+  }
+  if (auto state = record::state_directory()) out.state = std::move(*state);
+  out.assent = sibling("assent");
+  return out;
+}
+
+int serve(const std::string& socket, Audience audience, const std::string& group, bool background,
+          std::optional<std::uint16_t> port) {
   UniqueFd parent;
   if (background) {
     auto pipe = into_background();
@@ -109,6 +132,21 @@ int serve(const std::string& socket, Audience audience, const std::string& group
   if (auto status = loop->add(signals.get(), EPOLLIN, [&](std::uint32_t) { loop->stop(); }); !status)
     return failed(status.error());
 
+  // After the signals are blocked, so that none of its threads takes one.
+  std::unique_ptr<WebDesk> desk;
+  std::unique_ptr<web::Web> page;
+  if (port) {
+    auto made = WebDesk::create(*loop, state, server);
+    if (!made) return failed(made.error());
+    desk = std::move(*made);
+    auto web = web::Web::start(web_options(*port, audience, group), desk->calls());
+    if (!web) return failed(web.error());
+    page = std::move(*web);
+    server.set_door([&page](const Peer& peer, const std::string& from) {
+      return page->door({peer.person.uid, peer.gid, from});
+    });
+  }
+
   if (background) leave_terminal();
   tell_parent(parent, 0);
   if (auto status = loop->run(); !status) return complain(status.error());
@@ -121,6 +159,8 @@ int main_of(int argc, char** argv) {
   add("system", "serve every user in the group, at /run/assent/assentd.sock");
   add("group", po::value<std::string>()->default_value("assent")->value_name("NAME"), "with --system: who may connect");
   add("socket", po::value<std::string>()->value_name("PATH"), "listen here instead");
+  add("web", po::value<std::uint16_t>()->implicit_value(web::kUsualPort)->value_name("PORT"),
+      "serve a web page on loopback too; 'assent web' prints the way in");
   add("background", "go on in the background as soon as it listens");
   add("help,h", "this text");
   add("version", "print the version");
@@ -150,7 +190,8 @@ int main_of(int argc, char** argv) {
   auto socket =
       given.count("socket") != 0 ? Result<std::string>(given["socket"].as<std::string>()) : usual_socket(audience);
   if (!socket) return complain(socket.error());
-  return serve(*socket, audience, given["group"].as<std::string>(), given.count("background") != 0);
+  return serve(*socket, audience, given["group"].as<std::string>(), given.count("background") != 0,
+               given.count("web") != 0 ? std::optional(given["web"].as<std::uint16_t>()) : std::nullopt);
 }
 
 }  // namespace

@@ -36,7 +36,7 @@ Result<Peer> peer_of(int socket) {
     pollfd gone{pidfd.get(), POLLIN, 0};
     if (::poll(&gone, 1, 0) != 0) return fail(EPERM, "the process that connected is gone");
   }
-  return Peer{approve::person_of(credentials.uid, credentials.gid), credentials.pid};
+  return Peer{approve::person_of(credentials.uid, credentials.gid), credentials.pid, credentials.gid};
 }
 
 }  // namespace assent::assentd

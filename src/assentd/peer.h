@@ -11,6 +11,7 @@ namespace assent::assentd {
 struct Peer {
   approve::Person person;
   pid_t pid = 0;
+  gid_t gid = static_cast<gid_t>(-1);
 };
 
 // EPERM: the process lives in another user namespace than ours. An agent's always does, and it would answer there with

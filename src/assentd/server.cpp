@@ -5,6 +5,7 @@
 
 #include <array>
 #include <chrono>
+#include <utility>
 
 #include "base/sys.h"
 
@@ -16,12 +17,15 @@ using namespace approve;
 using namespace std::chrono_literals;
 
 constexpr auto kGreetingLimit = 10s;
+constexpr auto kLongestWait = 60s;
 constexpr std::size_t kMostUnsent = 128 << 20;  // a list of 10,000 questions is some 15 MB
 
 }  // namespace
 
 Server::~Server() {
   loop_.cancel(deadline_);
+  loop_.cancel(change_);
+  for (const auto& [fd, connection] : connections_) loop_.cancel(connection->waits_for_change);
   loop_.remove(listener_);
   for (const auto& [fd, connection] : connections_) loop_.remove(fd);
 }
@@ -80,6 +84,7 @@ void Server::on_connection(const Ref& connection, std::uint32_t events) {
     return end(connection);  // it says much and does not listen
   connection->frames.feed({buffer.data(), static_cast<std::size_t>(n)});
   read_messages(connection);
+  changed();
 }
 
 void Server::read_messages(const Ref& connection) {
@@ -137,23 +142,61 @@ void Server::on_session(const Ref& connection, Message message) {
 
 void Server::on_operator(const Ref& connection, const Message& message) {
   const auto now = State::Clock::now();
-  if (std::holds_alternative<message::List>(message)) {
+  if (const auto* wanted = std::get_if<message::List>(&message)) {
     deliver(state_.expire(now));
-    connection->listing = true;
-    return go_on_listing(connection, 0);
+    return list(connection, *wanted);
   }
-  if (const auto* give = std::get_if<message::Give>(&message)) {
-    auto given = state_.give(*give, connection->peer.person, connection->from, now);
+  if (const auto* answer = std::get_if<message::Give>(&message)) {
     // First what was decided, then the word that it was.
-    deliver(given.deliveries);
-    arm();
-    if (given.missing)
-      send(connection, message::Given{*given.missing});
+    const auto missing = give(*answer, connection->peer.person, connection->from);
+    if (missing)
+      send(connection, message::Given{*missing});
     else
-      send(connection, message::Refused{given.missing.error().what});
+      send(connection, message::Refused{missing.error().what});
     return;
   }
-  refuse(connection, "an operator may list and give answers");
+  if (std::holds_alternative<message::Knock>(message)) {
+    if (!door_) return send(connection, message::Refused{"this daemon serves no web page; start it with --web"});
+    return send(connection, message::Door{door_(connection->peer, connection->from)});
+  }
+  refuse(connection, "an operator may list, give answers and knock");
+}
+
+Result<std::uint64_t> Server::give(const message::Give& give, const Person& person, const std::string& from) {
+  auto given = state_.give(give, person, from, State::Clock::now());
+  deliver(given.deliveries);
+  arm();
+  changed();
+  return std::move(given.missing);
+}
+
+void Server::list(const Ref& connection, const message::List& list) {
+  loop_.cancel(std::exchange(connection->waits_for_change, {}));
+  if (list.unless != 0 && list.unless == state_.revision()) {
+    if (list.wait <= 0ms) return send(connection, message::End{state_.revision(), true});
+    std::weak_ptr<Connection> weak = connection;
+    connection->waits_for_change =
+        loop_.after(std::min<std::chrono::milliseconds>(list.wait, kLongestWait), [this, weak] {
+          const auto held = weak.lock();
+          if (!held || !held->fd) return;
+          held->waits_for_change = {};
+          send(held, message::End{state_.revision(), true});
+        });
+    return;
+  }
+  connection->listing = true;
+  connection->listed_revision = state_.revision();
+  go_on_listing(connection, 0);
+}
+
+void Server::changed() {
+  if (told_revision_ == state_.revision()) return;
+  told_revision_ = state_.revision();
+  std::vector<Ref> waiting;
+  for (const auto& [fd, connection] : connections_) {
+    if (connection->waits_for_change.number != 0) waiting.push_back(connection);
+  }
+  for (const auto& connection : waiting) list(connection, {});
 }
 
 // A part at a time, so that a long list holds up nobody's question. A session that comes or goes meanwhile is in it or
@@ -178,7 +221,7 @@ void Server::go_on_listing(const Ref& connection, SessionKey from) {
   state_.each_running(person, [&](message::Running one) {
     if (connection->fd) send(connection, one);
   });
-  if (connection->fd) send(connection, message::End{});
+  if (connection->fd) send(connection, message::End{connection->listed_revision, false});
   connection->listing = false;
 }
 
@@ -239,8 +282,14 @@ void Server::end(const Ref& connection) {
   }
   const int number = held->fd.get();
   loop_.remove(number);
+  loop_.cancel(std::exchange(held->waits_for_change, {}));
   held->fd.reset();
   connections_.erase(number);
+  if (change_.number != 0) return;
+  change_ = loop_.after(0ns, [this] {
+    change_ = {};
+    changed();
+  });
 }
 
 // One timer, for the earliest deadline; none where nothing waits.
@@ -253,6 +302,7 @@ void Server::arm() {
     deadline_ = {};
     deliver(state_.expire(State::Clock::now()));
     arm();
+    changed();
   });
 }
 

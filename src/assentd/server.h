@@ -2,6 +2,7 @@
 // people. A connection that breaks the protocol, or does not take what it asked for, ends; nothing waits for it.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <unordered_map>
 
@@ -23,6 +24,13 @@ class Server {
   Server& operator=(const Server&) = delete;
 
   Status start();
+  // An answer from another surface: delivered, and told to those who wait for a change.
+  Result<std::uint64_t> give(const approve::message::Give& give, const Person& person, const std::string& from);
+  // Makes an address that logs a person in to the web page. None is set: this daemon serves no page.
+  using Door = std::function<std::string(const Peer& peer, const std::string& from)>;
+  void set_door(Door door) { door_ = std::move(door); }
+  // To be called where another surface has changed the state: tells those who wait for a change.
+  void changed();
   [[nodiscard]] std::size_t connections() const { return connections_.size(); }
 
  private:
@@ -36,8 +44,10 @@ class Server {
     approve::Frames frames;
     std::string unsent;
     std::size_t sent = 0;
-    bool listing = false;     // its next message waits until the list is told
-    bool wants_room = false;  // EPOLLOUT is on
+    bool listing = false;  // its next message waits until the list is told
+    std::uint64_t listed_revision = 0;
+    EventLoop::TimerId waits_for_change{};  // until when; it gets the list at the next change
+    bool wants_room = false;                // EPOLLOUT is on
   };
   using Ref = std::shared_ptr<Connection>;
 
@@ -48,6 +58,7 @@ class Server {
   void on_session(const Ref& connection, approve::Message message);
   void on_operator(const Ref& connection, const approve::Message& message);
   void read_messages(const Ref& connection);
+  void list(const Ref& connection, const approve::message::List& list);
   void go_on_listing(const Ref& connection, SessionKey from);
   void refuse(const Ref& connection, const std::string& why);
   void deliver(const State::Deliveries& deliveries);
@@ -60,9 +71,11 @@ class Server {
   State& state_;
   int listener_;
   Audience audience_;
+  Door door_;
   std::unordered_map<int, Ref> connections_;
   std::unordered_map<SessionKey, Ref> sessions_;
-  EventLoop::TimerId deadline_{};
+  EventLoop::TimerId deadline_{}, change_{};
+  std::uint64_t told_revision_ = 0;
 };
 
 }  // namespace assent::assentd

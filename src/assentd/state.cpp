@@ -127,7 +127,9 @@ State::GivenBack State::give(const approve::message::Give& give, const Person& p
   const auto not_refuse = why_not_refuse(question, session.owner.uid, person);
   if (yes && not_allow) return refused(EACCES, *not_allow);
   if (!yes && not_refuse) return refused(EACCES, *not_refuse);
-  if (yes && give.confirm != question.confirm && !question.confirm.empty()) {
+  // What is shown escaped can only be typed so.
+  const bool typed = give.confirm == question.confirm || give.confirm == show(question.confirm);
+  if (yes && !typed && !question.confirm.empty()) {
     return refused(EINVAL, fmt::format("it must be confirmed by typing {}", show(question.confirm, 80)));
   }
 
@@ -210,24 +212,52 @@ SessionKey State::some_waiting(const Person& person, Clock::time_point now, Sess
     const auto& [key, session] = *at;
     if (told >= most) return key;
     for (const auto& entry : session.queue.entries()) {
-      const auto why_not = why_not_allow(entry.shown, session.owner.uid, person);
-      const bool has_voted =
-          std::ranges::any_of(entry.shown.votes, [&](const Vote& vote) { return vote.uid == person.uid; });
-      if (why_not && !has_voted && person.uid != session.owner.uid) continue;
-      approve::message::Waiting out;
-      out.id = session.names.at(entry.askers.front().id);
-      out.question = entry.shown;
-      out.user = session.owner.user;
-      out.uid = session.owner.uid;
-      out.left = std::max(since(now, entry.askers.front().deadline), milliseconds(0));
-      out.merged = entry.askers.size();
-      out.may_answer = !why_not;
-      out.why_not = why_not.value_or("");
-      tell(std::move(out));
+      auto out = this->told(session, entry, person, now);
+      if (!out) continue;
+      tell(std::move(*out));
       ++told;
     }
   }
   return 0;
+}
+
+std::size_t State::first_waiting(const Person& person, Clock::time_point now, std::size_t most,
+                                 const std::function<void(approve::message::Waiting)>& tell) const {
+  std::size_t count = 0;
+  for (const auto& [key, session] : sessions_) {
+    // All of them are this person's to see: they need not be looked at to be counted.
+    if (count >= most && person.uid == session.owner.uid) {
+      count += session.queue.size();
+      continue;
+    }
+    for (const auto& entry : session.queue.entries()) {
+      if (count >= most && person.uid == session.owner.uid) {
+        ++count;
+        continue;
+      }
+      auto out = told(session, entry, person, now);
+      if (out && ++count <= most) tell(std::move(*out));
+    }
+  }
+  return count;
+}
+
+std::optional<approve::message::Waiting> State::told(const Session& session, const approve::Queue::Entry& entry,
+                                                     const Person& person, Clock::time_point now) const {
+  const auto why_not = why_not_allow(entry.shown, session.owner.uid, person);
+  const bool has_voted =
+      std::ranges::any_of(entry.shown.votes, [&](const Vote& vote) { return vote.uid == person.uid; });
+  if (why_not && !has_voted && person.uid != session.owner.uid) return std::nullopt;
+  approve::message::Waiting out;
+  out.id = session.names.at(entry.askers.front().id);
+  out.question = entry.shown;
+  out.user = session.owner.user;
+  out.uid = session.owner.uid;
+  out.left = std::max(since(now, entry.askers.front().deadline), milliseconds(0));
+  out.merged = entry.askers.size();
+  out.may_answer = !why_not;
+  out.why_not = why_not.value_or("");
+  return out;
 }
 
 void State::each_running(const Person& person, const std::function<void(approve::message::Running)>& tell) const {

@@ -71,6 +71,9 @@ class State {
   // A part of it: of the sessions from `from` on, until `most` were told. The session to go on with; 0: that was all.
   SessionKey some_waiting(const Person& person, Clock::time_point now, SessionKey from, std::size_t most,
                           const std::function<void(approve::message::Waiting)>& tell) const;
+  // Of all those sessions the first `most`; how many there are.
+  std::size_t first_waiting(const Person& person, Clock::time_point now, std::size_t most,
+                            const std::function<void(approve::message::Waiting)>& tell) const;
   void each_running(const Person& person, const std::function<void(approve::message::Running)>& tell) const;
 
   [[nodiscard]] const std::map<SessionKey, Session>& sessions() const { return sessions_; }
@@ -82,6 +85,10 @@ class State {
   // Takes the askers' names and counts back, and makes them deliveries.
   Deliveries deliver(SessionKey key, std::vector<Answer> answers);
   const approve::Queue::Entry* find(const std::string& name, SessionKey& key);
+  // None: this question is nothing to this person.
+  [[nodiscard]] std::optional<approve::message::Waiting> told(const Session& session,
+                                                              const approve::Queue::Entry& entry, const Person& person,
+                                                              Clock::time_point now) const;
 
   std::map<SessionKey, Session> sessions_;
   std::unordered_map<std::string, SessionKey> names_;

@@ -50,8 +50,10 @@ class DaemonWorld : public World {
     return (kind_ == Daemon::OfSystem ? system_ : root + "/run") + "/assent/assentd.sock";
   }
 
+  std::vector<std::string> daemon_options;  // more of them, from the next start on
   void start_daemon() {
     std::vector<std::string> argv{root + "/assentd", "--socket", socket()};
+    argv.insert(argv.end(), daemon_options.begin(), daemon_options.end());
     if (kind_ == Daemon::OfSystem) {
       argv.insert(argv.end(), {"--system", "--group", other_name(ordinary_uid())});
       const pid_t child = ::fork();

@@ -223,6 +223,53 @@ TEST_F(Serving, AnotherVersionIsToldSo) {
   EXPECT_THAT(DaemonLink::open({socket}, hello).error().what, HasSubstr("version 1"));
 }
 
+TEST_F(Serving, WhoWaitsForAChangeIsToldAtOnce) {
+  auto human = connect({});
+  auto agent = connect(session());
+  const auto end_of_list = [&] {
+    std::size_t waiting = 0;
+    for (;;) {
+      auto next = human.receive();
+      if (!next) ADD_FAILURE() << next.error().what;
+      if (!next) return std::pair(message::End{}, waiting);
+      if (std::holds_alternative<message::Waiting>(*next)) ++waiting;
+      if (auto* end = std::get_if<message::End>(&*next)) return std::pair(*end, waiting);
+    }
+  };
+  ASSERT_TRUE(human.send(message::List{}));
+  auto [end, waiting] = end_of_list();
+  EXPECT_EQ(waiting, 0u);
+  ASSERT_NE(end.revision, 0u);
+  // Nothing new: said at once where nobody wants to wait, and after the time where somebody does.
+  ASSERT_TRUE(human.send(message::List{end.revision, 0ms}));
+  EXPECT_TRUE(end_of_list().first.unchanged);
+  ASSERT_TRUE(human.send(message::List{end.revision, 50ms}));
+  EXPECT_TRUE(end_of_list().first.unchanged);
+  // Something new: told as soon as it is there.
+  ASSERT_TRUE(human.send(message::List{end.revision, 20s}));
+  const auto asked = SteadyClock::now();
+  ASSERT_TRUE(agent.send(message::Ask{make_question(1), 5min}));
+  std::tie(end, waiting) = end_of_list();
+  EXPECT_EQ(waiting, 1u);
+  EXPECT_FALSE(end.unchanged);
+  EXPECT_LT(SteadyClock::now() - asked, 15s);
+  // An answer goes through while its giver waits, and ends the wait.
+  ASSERT_TRUE(human.send(message::List{end.revision, 20s}));
+  auto other = connect({});
+  const auto id = list(other).at(0).id;
+  ASSERT_TRUE(human.send(message::Give{id, Consent::Yes, Scope::Once, "", "1204"}));
+  // The list and the word that the answer was taken, in whatever order.
+  bool taken = false, told = false;
+  while (!taken || !told) {
+    auto next = human.receive();
+    ASSERT_TRUE(next) << next.error().what;
+    ASSERT_FALSE(std::holds_alternative<message::Refused>(*next));
+    ASSERT_FALSE(std::holds_alternative<message::Waiting>(*next));
+    taken = taken || std::holds_alternative<message::Given>(*next);
+    told = told || std::holds_alternative<message::End>(*next);
+  }
+}
+
 TEST_F(Serving, AQuestionRunsOutOfTime) {
   auto asker = approver();
   std::optional<Answer> answer;

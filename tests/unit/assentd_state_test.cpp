@@ -188,5 +188,43 @@ TEST_F(Daemon, TooManyQuestionsAreANoAtOnce) {
   EXPECT_EQ(no.front().answer.consent, Consent::No);
 }
 
+// All in one session, where they are looked through one by one. Times are printed; only a hang is a failure.
+TEST_F(Daemon, TenThousandQuestionsOfOneSessionAreAskedListedAnsweredAndExpired) {
+  constexpr std::uint64_t kMany = 10'000;
+  using Real = std::chrono::steady_clock;
+  const auto began = Real::now();
+  auto last = began;
+  const auto say = [&](const char* what) {
+    const auto then = std::exchange(last, Real::now());
+    std::printf("%s: %.0f ms\n", what, std::chrono::duration<double, std::milli>(last - then).count());
+  };
+  for (std::uint64_t id = 1; id <= kMany; ++id) {
+    Question question = make_question(id);
+    question.object = "/p/" + std::to_string(id);
+    question.radius.reset();
+    ASSERT_TRUE(state.ask(session, std::move(question), id <= kMany / 2 ? 1min : 5min, now).empty());
+  }
+  say("asking 10,000");
+  auto all = waiting();
+  ASSERT_EQ(all.size(), kMany);
+  say("listing them");
+  for (std::size_t i = 0; i < 100; ++i) {
+    ASSERT_TRUE(state.give({all[i * 50].id, Consent::Yes, Scope::Once, "", ""}, kSelf, "here", now).missing);
+  }
+  say("answering 100");
+  now += 2min;
+  EXPECT_EQ(state.expire(now).size(), kMany / 2 - 100);
+  say("letting half of them expire");
+  all = waiting();
+  EXPECT_EQ(all.size(), kMany / 2);
+  for (std::uint64_t id = kMany / 2 + 1; id <= kMany / 2 + 100; ++id) state.cancel(session, id);
+  say("cancelling 100");
+  const auto no = state.give({all.back().id, Consent::No, Scope::Command, "", ""}, kSelf, "here", now);
+  EXPECT_EQ(no.deliveries.size(), kMany / 2 - 100) << "one no for the rest of the command";
+  EXPECT_TRUE(waiting().empty());
+  say("one no for all that is left");
+  EXPECT_LT(Real::now() - began, 60s);
+}
+
 }  // namespace
 }  // namespace assent::assentd
