@@ -24,6 +24,10 @@ struct RuleRef {
 
 std::string to_string(const RuleRef& rule);  // "default.toml:31", "built-in"
 
+// Any: a connection is judged by its address alone. Match: what it carries must be TLS, and ask for a server by a name
+// that was looked up for the address and is allowed.
+enum class ServerName { Any, Match };
+
 struct Decision {
   Verdict verdict = Verdict::Deny;
   RuleRef rule;
@@ -35,6 +39,7 @@ struct Decision {
   bool not_self = false;               // the session's own user may not answer
   std::chrono::seconds timeout{300};
   std::uint64_t confirm_over = 20;  // typed confirmation above so many files
+  ServerName server_name = ServerName::Any;
 };
 
 }  // namespace assent

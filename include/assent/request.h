@@ -45,6 +45,7 @@ struct FileSubject {
   bool replaced = false;    // this deletion puts another file in its place (a rename over it)
   bool touched = false;     // this session was already allowed to modify it (its content is no longer what it was)
   bool by_git = false;      // the machine's own git asks for it
+  bool unkept = false;      // what it takes away cannot be kept in the vault: too large, no room, or switched off
   bool own_folder = false;  // the folder it lies in, or would lie in, was created by this session
   // Tracked by git when the session began and unmodified since. Costs a look at the index, so it is asked for only
   // when a rule wants it. Never empty.

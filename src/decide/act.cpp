@@ -120,6 +120,7 @@ tl::expected<Request, std::string> request_for(const Policy& policy, std::span<c
   subject.touched = (assumed.facts & bit(Fact::Touched)) != 0;
   subject.own_folder = (assumed.facts & bit(Fact::OwnFolder)) != 0;
   subject.by_git = (assumed.facts & bit(Fact::ByGit)) != 0;
+  subject.unkept = (assumed.facts & bit(Fact::Unkept)) != 0;
   subject.recoverable = [yes = (assumed.facts & bit(Fact::Recoverable)) != 0] { return yes; };
   subject.hidden = policy.hidden(subject.path);
   out.subject = std::vector<FileSubject>{std::move(subject)};

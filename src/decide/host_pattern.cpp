@@ -88,7 +88,9 @@ tl::expected<HostPattern, std::string> HostPattern::compile(std::string_view tex
     if (path.empty() || (path[0] != '/' && path[0] != '@' && path[0] != '~' && path[0] != '$')) {
       return Failure("must have an absolute path or an abstract name (@name) after unix:");
     }
-    auto glob = Pattern::compile(path, path[0] == '@' ? Pattern::Over::Argument : Pattern::Over::Path, places);
+    // A connect is judged by the socket's real path, and /var/run is but another name of /run.
+    const std::string real = path.starts_with("/var/run/") ? std::string(path.substr(4)) : std::string(path);
+    auto glob = Pattern::compile(real, path[0] == '@' ? Pattern::Over::Argument : Pattern::Over::Path, places);
     if (!glob) return Failure(std::move(glob.error()));
     out.kind_ = Kind::Unix;
     out.glob_ = std::move(*glob);

@@ -116,6 +116,15 @@ bool Policy::names_host_loopback(const NetSubject& subject) const {
   return false;
 }
 
+bool Policy::says_udp(const NetSubject& subject) const {
+  for (const Layer& layer : compiled_->layers) {
+    for (const NetMatcher& rule : layer.rules.net) {
+      if (rule.udp == true && rule.ruling.decision.verdict != Verdict::Deny && rule.matches(subject)) return true;
+    }
+  }
+  return false;
+}
+
 // A verdict changes with the port only where the range of a rule begins or ends.
 Judgement Policy::judge_name(const std::string& name) const {
   const Compiled& all = *compiled_;

@@ -69,6 +69,8 @@ class Policy {
   // Loopback inside is the agent's own, but where a rule that is not a denial names an address of loopback and the
   // port: then it is the host's.
   [[nodiscard]] bool names_host_loopback(const NetSubject& subject) const;
+  // Whether a rule that says `udp`, and is not a denial, names this datagram's destination.
+  [[nodiscard]] bool says_udp(const NetSubject& subject) const;
   // The same as a value of its own.
   [[nodiscard]] Decision decide(const Request& request) const;
 

@@ -209,6 +209,8 @@ class Builder {
     smaller_or_first(out.limits.cpu, [](const Profile& p) { return p.limits.cpu; });
     first(out.notify.desktop, [](const Profile& p) { return p.notify.desktop; });
     first(out.notify.bell, [](const Profile& p) { return p.notify.bell; });
+    first(
+        out.notify.url, [](const Profile& p) -> const auto& { return p.notify.url; });
     first(out.notify.command,
           [](const Profile& p) { return p.notify.command.empty() ? std::nullopt : std::optional(p.notify.command); });
   }

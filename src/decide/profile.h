@@ -37,7 +37,7 @@ constexpr OperationSet bit(Operation operation) {
 }
 
 // The words of `when`. All that are named must hold.
-enum class Fact { Own, Recoverable, Replaced, Touched, OwnFolder, ByGit };
+enum class Fact { Own, Recoverable, Replaced, Touched, OwnFolder, ByGit, Unkept };
 using FactSet = std::uint8_t;
 constexpr FactSet bit(Fact fact) { return static_cast<FactSet>(1U << static_cast<unsigned>(fact)); }
 std::string_view name(Fact fact);
@@ -111,6 +111,7 @@ struct Limits {
 struct Notify {
   std::optional<bool> desktop, bell;
   std::vector<std::string> command;  // run with the question on its standard input
+  std::optional<std::string> url;    // the question is posted there
 };
 
 struct Profile {

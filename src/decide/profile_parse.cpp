@@ -1,4 +1,5 @@
 // TOML to Profile, section by section.
+#include <algorithm>
 #include <array>
 #include <limits>
 #include <utility>
@@ -15,12 +16,13 @@ namespace {
 
 constexpr std::size_t kMaxText = 1 << 20;
 constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
-constexpr std::array<std::pair<Fact, std::string_view>, 6> kFacts{{{Fact::Own, "own"},
+constexpr std::array<std::pair<Fact, std::string_view>, 7> kFacts{{{Fact::Own, "own"},
                                                                    {Fact::Recoverable, "recoverable"},
                                                                    {Fact::Replaced, "replaced"},
                                                                    {Fact::Touched, "touched"},
                                                                    {Fact::OwnFolder, "own_folder"},
-                                                                   {Fact::ByGit, "by_git"}}};
+                                                                   {Fact::ByGit, "by_git"},
+                                                                   {Fact::Unkept, "unkept"}}};
 
 std::optional<Verdict> verdict_from_name(std::string_view word) {
   for (const auto verdict : {Verdict::Allow, Verdict::Ask, Verdict::Deny}) {
@@ -248,7 +250,10 @@ class Reader {
     NetRule rule;
     rule.hosts = from.strings("hosts");
     rule.udp = from.boolean("udp");
-    rule.sni = from.boolean("sni").value_or(false);
+    const auto sni = from.word<bool>(
+        "sni", [](std::string_view word) { return word == "match" ? std::optional(true) : std::nullopt; },
+        "\"match\", or not be there");
+    rule.sni = sni && sni->value;
     rule.say = say(from);
     from.finish();
     if (!from.has("hosts")) from.missing("hosts");
@@ -303,6 +308,18 @@ class Reader {
     out_.notify.desktop = from.boolean("desktop");
     out_.notify.bell = from.boolean("bell");
     for (auto& text : from.strings("command")) out_.notify.command.push_back(std::move(text.value));
+    if (auto url = from.string("url")) {
+      const bool known = url->value.starts_with("https://") || url->value.starts_with("http://");
+      const bool plain =
+          std::ranges::all_of(url->value, [](char c) { return c > ' ' && c < 0x7F && c != '"' && c != '\\'; });
+      if (!known || !plain) {
+        from.problem(
+            url->at,
+            "url must begin with https:// or http:// and hold no space, quote, backslash or letter beyond ASCII");
+      } else {
+        out_.notify.url = std::move(url->value);
+      }
+    }
     from.finish();
   }
 

@@ -66,6 +66,7 @@ bool leaves_nothing(const FileMatcher& earlier, const FileMatcher& later) {
 Ruling ruling(Decision decision) {
   const auto verdict = static_cast<std::uint64_t>(decision.verdict);
   const std::uint64_t strictness = verdict << 32 | std::uint64_t{decision.quorum} << 8 | (decision.not_self ? 2U : 0U) |
+                                   (decision.server_name == ServerName::Match ? 4U : 0U) |
                                    (decision.approvers.empty() ? 0U : 1U);
   return {std::move(decision), strictness};
 }
@@ -76,6 +77,7 @@ FileFacts::FileFacts(const FileSubject& subject) : subject_(subject), operation_
   if (subject.touched) known_ |= bit(Fact::Touched);
   if (subject.own_folder) known_ |= bit(Fact::OwnFolder);
   if (subject.by_git) known_ |= bit(Fact::ByGit);
+  if (subject.unkept) known_ |= bit(Fact::Unkept);
 }
 
 bool FileFacts::all(FactSet wanted) { return (wanted & ~bit(Fact::Recoverable) & ~known_) == 0; }
@@ -125,7 +127,11 @@ void RuleLists::append(const Profile& profile, const Places& places, const Usual
     file.push_back(std::move(out));
   }
   for (const NetRule& rule : profile.net_rules) {
-    NetMatcher out{ruling_of(rule.say, profile, usual), {}, rule.udp, rule.sni, {}};
+    NetMatcher out{ruling_of(rule.say, profile, usual), {}, rule.udp, {}};
+    if (rule.sni) {
+      out.ruling.decision.server_name = ServerName::Match;
+      out.ruling = ruling(std::move(out.ruling.decision));
+    }
     for (const Text& host : rule.hosts) {
       auto pattern = HostPattern::compile(host.value, places);
       if (!pattern) {
@@ -134,7 +140,8 @@ void RuleLists::append(const Profile& profile, const Places& places, const Usual
         out.hosts.push_back(std::move(*pattern));
       }
     }
-    out.text = std::string(name(rule.say.action)) + " connect " + joined(rule.hosts);
+    out.text = std::string(name(rule.say.action)) + " connect " + joined(rule.hosts) +
+               (rule.udp == true ? " udp" : "") + (rule.sni ? " sni=match" : "");
     net.push_back(std::move(out));
   }
   for (const ExecRule& rule : profile.exec_rules) {

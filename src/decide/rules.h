@@ -58,7 +58,6 @@ struct NetMatcher {
   Ruling ruling;
   std::vector<HostPattern> hosts;
   std::optional<bool> udp;
-  bool sni = false;
   std::string text;
 
   [[nodiscard]] bool matches(const NetSubject& subject) const;

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "base/sys.h"
+#include "notify/near_us.h"
 
 namespace assent::session {
 
@@ -67,6 +68,7 @@ Status BlockingOpens::launch(std::unique_ptr<Work> work) {
     return fail(EAGAIN, "cannot wait for one more open: too many wait already (EAGAIN)");
   Work& kept = *work;
   under_way_[kept.call] = std::move(work);
+  notify::leave_cpu();
   kept.thread = std::thread([this, &kept] {
     kept.outcome = kept.permit
                        ? broker_.perform_blocking(std::move(*kept.permit), kept.open, kept.target, kept.interrupt)

@@ -12,6 +12,7 @@
 
 #include "base/sys.h"
 #include "net/agent_socket.h"
+#include "notify/near_us.h"
 
 namespace assent::session {
 
@@ -122,6 +123,7 @@ Status Connects::connect(const Call& call, UniqueFd socket, const sockaddr_stora
   {
     const std::lock_guard lock(mutex_);
     queue_.push_back(std::move(one));
+    notify::leave_cpu();
     if (idle_ < queue_.size() && threads_.size() < kMostThreads) threads_.emplace_back([this] { work(); });
   }
   more_.notify_one();

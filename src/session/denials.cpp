@@ -15,7 +15,7 @@ std::string reason_of(const Judgement& judgement, Attendance attendance) {
   if (judgement.answer && judgement.answer->who == "timeout") return "nobody answered in time";
   if (judgement.answer && judgement.answer->who != "headless") return "a human said no";
   if (judgement.decision.verdict == Verdict::Ask && attendance == Attendance::Nobody)
-    return "needs a human, none is attached";
+    return "needs a human, none is attached" + (judgement.unkept ? ": " + *judgement.unkept : "");
   return judgement.decision.reason.empty() ? "a rule denies it" : judgement.decision.reason;
 }
 

@@ -24,6 +24,9 @@ class Freezes {
   Freezes(const Freezes&) = delete;
   Freezes& operator=(const Freezes&) = delete;
 
+  // Reads the lists now: a freeze that was made before a human's yes must not be noticed after it.
+  void look() { load(); }
+
   [[nodiscard]] bool any() const { return !freezes_.empty(); }
   // The freeze of a folder that is, or holds, `path`.
   [[nodiscard]] const Freeze* holding(std::string_view path) const;

@@ -111,7 +111,7 @@ void Gate::exec(Judgement judgement, const Exec& act) {
   reply(judgement.call, Continue(*proof));
 }
 
-void Gate::file_call(Judgement judgement) {
+void Gate::file_call(Judgement&& judgement) {
   if (auto code = broker::invalid_arguments(judgement.action)) return reply(judgement.call, ReturnErrno{*code});
   if (broker::nothing_to_do(judgement.action)) return reply(judgement.call, ReturnValue{0});
   auto targets = rooms_.resolver.resolve(judgement.action, *judgement.caller);
@@ -122,11 +122,12 @@ void Gate::file_call(Judgement judgement) {
     const Open copy = *open;
     return open_to_read(std::move(judgement), copy);
   }
+  if (rooms_.vault != nullptr && rooms_.vault->holds(judgement.targets)) return deny_held(std::move(judgement));
   if (resolve::where(judgement.targets) == resolve::Where::Floor) return on_the_floor(std::move(judgement));
   decide(std::move(judgement));
 }
 
-void Gate::on_the_floor(Judgement judgement) {
+void Gate::on_the_floor(Judgement&& judgement) {
   const Zone zone = judgement.targets.empty() ? Zone::Read : judgement.targets.front().zone;
   std::optional<FloorProof> proof;
   if (std::holds_alternative<Open>(judgement.action)) {
@@ -152,7 +153,7 @@ void Gate::on_the_floor(Judgement judgement) {
   perform(std::move(judgement));
 }
 
-void Gate::open_to_read(Judgement judgement, const Open& open) {
+void Gate::open_to_read(Judgement&& judgement, const Open& open) {
   const Target& target = judgement.targets.front();
   if (target.hidden) return reply(judgement.call, ReturnErrno{EACCES});
   // Never continued: the path could be rewritten to a hidden name, which a mask stops only until the host's user puts
@@ -177,7 +178,7 @@ void Gate::open_to_read(Judgement judgement, const Open& open) {
   if (!started) reply(call, ReturnErrno{started.error().code});
 }
 
-void Gate::decide(Judgement judgement) {
+void Gate::decide(Judgement&& judgement) {
   resolve::Facts facts;
   if (rooms_.recoverable) facts.recoverable = rooms_.recoverable;
   auto subjects = resolve::subjects(judgement.action, judgement.targets, facts);
@@ -194,6 +195,7 @@ void Gate::decide(Judgement judgement) {
     subject.touched = touched_.contains(subject.id);
     subject.by_git = by_git;
   }
+  weigh_keeping(judgement, subjects);
   judgement.request.subject = std::move(subjects);
   judgement.request.hits = hits_.size();
   weigh(std::move(judgement));
@@ -222,7 +224,7 @@ std::optional<std::string> Gate::frozen(const Judgement& judgement) const {
   return std::nullopt;
 }
 
-void Gate::weigh(Judgement judgement) {
+void Gate::weigh(Judgement&& judgement) {
   const bool is_file = !std::holds_alternative<Connect>(judgement.action);
   const auto verdict = rooms_.policy.judge(judgement.request);
   judgement.decision = *verdict.decision;
@@ -232,6 +234,11 @@ void Gate::weigh(Judgement judgement) {
     judgement.decision.rule = RuleRef{"freeze", 0};
     judgement.decision.reason = std::move(*why);
     judgement.decision.error = EPERM;
+  }
+  if (is_file && judgement.unkept && rooms_.vault != nullptr && judgement.decision.verdict != Verdict::Deny) {
+    if (judgement.decision.verdict == Verdict::Allow) judgement.decision.rule = RuleRef{"vault", 0};
+    judgement.decision.verdict = Verdict::Ask;
+    judgement.decision.reason = *judgement.unkept;
   }
   // A connect is refused with what a firewall says, unless the rule names an errno.
   if (!is_file && judgement.decision.error == EPERM) judgement.decision.error = EACCES;
@@ -267,12 +274,13 @@ void Gate::resume(Judgement judgement) {
   if (answer.consent == Consent::Stop && events_.stop_agent) events_.stop_agent();
 }
 
-void Gate::carry_out(Judgement judgement) {
+void Gate::carry_out(Judgement&& judgement) {
   if (std::holds_alternative<Connect>(judgement.action)) return connect_allowed(std::move(judgement));
   perform(std::move(judgement));
 }
 
-void Gate::perform(Judgement judgement) {
+void Gate::perform(Judgement&& judgement) {
+  if (rooms_.vault != nullptr && copy_first(judgement)) return;
   // A human's yes must be on the disk before anything happens.
   const bool asked = judgement.answer.has_value();
   const record::Act act{&judgement.request, &judgement.decision, asked ? &*judgement.answer : nullptr};
@@ -285,6 +293,13 @@ void Gate::perform(Judgement judgement) {
     broker::Outcome gone;
     gone.reply = ReturnErrno{facts.error().code};
     return finish(std::move(judgement), sequence, std::move(gone));
+  }
+  if (rooms_.vault != nullptr) {
+    if (auto noted = rooms_.vault->before(judgement, sequence); !noted) {
+      broker::Outcome refused;
+      refused.reply = ReturnErrno{noted.error().code};
+      return finish(std::move(judgement), sequence, std::move(refused));
+    }
   }
   auto outcome = judgement.calling
                      ? rooms_.broker.bind(std::move(*permit), judgement.calling->socket.fd.get(),
@@ -326,8 +341,12 @@ Result<broker::CallerFacts> Gate::facts_of(const Judgement& judgement) {
   return out;
 }
 
-void Gate::finish(Judgement judgement, std::uint64_t sequence, broker::Outcome outcome) {
+void Gate::finish(Judgement&& judgement, std::uint64_t sequence, broker::Outcome outcome) {
+  const auto unkept = rooms_.vault != nullptr ? rooms_.vault->settle(sequence, outcome) : std::nullopt;
+  if (unkept) return keeping_failed(std::move(judgement), sequence, *unkept, std::get<ReturnErrno>(outcome.reply).code);
   if (outcome.raced) {
+    judgement.unkept.reset();
+    judgement.copied = false;
     // The record of this attempt ends here; the next one gets its own.
     if (!rooms_.log.outcome(sequence, record::Outcome{EAGAIN})) return reply(judgement.call, ReturnErrno{EPERM});
     return judge_again(std::move(judgement));
@@ -358,7 +377,7 @@ void Gate::finish(Judgement judgement, std::uint64_t sequence, broker::Outcome o
   if (events_.judged) events_.judged(judgement, recorded.error);
 }
 
-void Gate::judge_again(Judgement judgement) {
+void Gate::judge_again(Judgement&& judgement) {
   constexpr int kMostAttempts = 32;
   if (++judgement.attempts >= kMostAttempts) {
     return refuse(judgement, Error{EAGAIN, "something outside changes the name again and again while it is judged"});

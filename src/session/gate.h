@@ -26,6 +26,9 @@
 #include "session/name_lookups.h"
 #include "session/process_exits.h"
 #include "session/questions.h"
+#include "session/relays.h"
+#include "session/vault_keeper.h"
+#include "session/workers.h"
 
 namespace assent::session {
 
@@ -45,10 +48,13 @@ class Gate {
     BlockingOpens& blocking;
     Connects& connects;
     NameLookups& lookups;
+    Relays& relays;
     Denials& denials;
     const Freezes& freezes;
     std::string project;
     ProcessExits& exits;
+    VaultKeeper* vault;  // null: the profile keeps nothing
+    Workers& workers;
     std::function<bool(const std::string& path, const FileId& id)> recoverable;  // empty: never
     int terminal = -1;  // the agent's terminal, where it has one
   };
@@ -84,22 +90,33 @@ class Gate {
   void dial_name(Judgement judgement, Permit permit, const std::string& name);
   void dialled(const std::shared_ptr<Judgement>& judgement, std::uint64_t sequence, UniqueFd socket, int code);
   int place(const Judgement& judgement, int socket);
+  // gate_relay.cpp
+  [[nodiscard]] bool needs_names(const Judgement& judgement) const;
+  [[nodiscard]] std::vector<std::string> allowed_names(const Judgement& judgement) const;
+  void connect_udp(Judgement judgement, const std::string& address);
+  void relay_datagrams(const Judgement& judgement, const Permit& permit);
+  int relay(const std::shared_ptr<Judgement>& judgement, UniqueFd outer);
   void finish_connect(const Judgement& judgement, std::uint64_t sequence, int code);
   // gate_bind.cpp
   void bind(Judgement judgement, const Bind& act);
   void listen(const Call& call, const resolve::CallerRef& caller, const Listen& act);
   Result<net::AgentSocket> agent_socket(const resolve::Caller& caller, int number) const;
-  void file_call(Judgement judgement);
-  void on_the_floor(Judgement judgement);
-  void open_to_read(Judgement judgement, const Open& open);
-  void decide(Judgement judgement);
+  void file_call(Judgement&& judgement);
+  void on_the_floor(Judgement&& judgement);
+  void open_to_read(Judgement&& judgement, const Open& open);
+  void decide(Judgement&& judgement);
   // What the policy says of the request: carried out, denied, or asked.
-  void weigh(Judgement judgement);
-  void carry_out(Judgement judgement);
-  void perform(Judgement judgement);
-  void finish(Judgement judgement, std::uint64_t sequence, broker::Outcome outcome);
+  void weigh(Judgement&& judgement);
+  void carry_out(Judgement&& judgement);
+  void perform(Judgement&& judgement);
+  // gate_keep.cpp: what the vault has to say
+  void deny_held(Judgement judgement);
+  void weigh_keeping(Judgement& judgement, std::vector<FileSubject>& subjects);
+  bool copy_first(Judgement& judgement);
+  void keeping_failed(Judgement judgement, std::uint64_t sequence, const Error& error, int code);
+  void finish(Judgement&& judgement, std::uint64_t sequence, broker::Outcome outcome);
   Result<broker::CallerFacts> facts_of(const Judgement& judgement);
-  void judge_again(Judgement judgement);
+  void judge_again(Judgement&& judgement);
   // A decided no: recorded, told, answered.
   void deny(const Judgement& judgement, int error);
   // A failure of ours on the way: recorded as a refusal, answered.

@@ -60,6 +60,9 @@ void Gate::listen(const Call& call, const resolve::CallerRef& caller, const List
   // A connection that has failed would otherwise become a server on the host's network.
   if (socket->home == net::Home::Host) return reply(call, ReturnErrno{EINVAL});
   const int listening = ::listen(socket->fd.get(), act.backlog);
+  if (listening == 0 && rooms_.relays.publishes()) {
+    if (const auto port = net::port_of(socket->fd.get())) rooms_.relays.listens_inside(port);
+  }
   reply(call, listening == 0 ? Reply(ReturnValue{0}) : Reply(ReturnErrno{errno}));
 }
 

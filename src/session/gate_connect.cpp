@@ -19,6 +19,9 @@ namespace assent::session {
 
 namespace {
 
+// How long a program that would not wait is made to.
+constexpr auto kRelayedConnect = std::chrono::seconds(20);
+
 Reply to_reply(int code) { return code == 0 ? Reply(ReturnValue{0}) : Reply(ReturnErrno{code}); }
 
 int connect_now(int socket, const void* address, std::size_t length) {
@@ -65,7 +68,7 @@ void Gate::connect(Judgement judgement, const Connect& act) {
     if (auto path = net::unix_path(act.address)) return connect_path(std::move(judgement), std::move(*path));
   }
   if (own.domain == AF_NETLINK && !is_plain_netlink(act.address)) return reply(judgement.call, ReturnErrno{EPERM});
-  // UDP that leads outside ends in the kernel's own ENETUNREACH: programs try it to sort addresses.
+  if (own.is_udp()) return connect_udp(std::move(judgement), act.address);
   connect_inside(std::move(judgement), act.address);
 }
 
@@ -116,6 +119,11 @@ void Gate::connect_again(Judgement judgement, const std::string& address) {
       // It has failed, or has ended. The error that is left is the answer; after that the program tries anew, and so do
       // we.
       if (const int code = net::take_error(own.fd.get()); code != 0) return reply(call, ReturnErrno{code});
+      // What was connected once is so for good (EISCONN), and a failure that getsockopt took is told once more
+      // (ECONNABORTED): the kernel says either before it looks at the address, of which these are the first two bytes.
+      const auto family = static_cast<sa_family_t>(own.domain);
+      if (const int code = connect_now(own.fd.get(), &family, sizeof family); code != EINVAL)
+        return reply(call, to_reply(code));
       if (!net::outside(address, own.domain)) return reply(call, ReturnErrno{ECONNABORTED});
       return connect_tcp(std::move(judgement), address);
     }
@@ -183,6 +191,18 @@ void Gate::connect_path(Judgement judgement, std::string path) {
 }
 
 void Gate::connect_allowed(Judgement judgement) {
+  if (needs_names(judgement)) {
+    std::string why;
+    if (!rooms_.relays.can_carry())
+      why = "its rule wants the server's name looked at (sni), and this kernel cannot relay";
+    if (allowed_names(judgement).empty())
+      why = "its rule wants the server's name looked at (sni), and no allowed name was looked up for this address";
+    if (!why.empty()) {
+      judgement.decision.verdict = Verdict::Deny;
+      judgement.decision.reason = std::move(why);
+      return deny(judgement, EACCES);
+    }
+  }
   const bool asked = judgement.answer.has_value();
   const record::Act act{&judgement.request, &judgement.decision, asked ? &*judgement.answer : nullptr};
   auto permit = rooms_.log.intent(act, asked ? record::Durability::Durable : record::Durability::Buffered);
@@ -235,18 +255,21 @@ void Gate::dial_name(Judgement judgement, Permit permit, const std::string& name
 void Gate::dial(Judgement judgement, Permit permit) {
   const std::uint64_t sequence = permit.sequence();
   const net::AgentSocket& own = judgement.calling->socket;
+  if (own.is_udp()) return relay_datagrams(judgement, permit);
   auto dialling = net::dial(permit, own, *judgement.calling->outside);
   if (!dialling) return finish_connect(judgement, sequence, dialling.error().code);
   UniqueFd socket = std::move(dialling->socket);
   if (dialling->error != 0 && dialling->error != EINPROGRESS)
     return finish_connect(judgement, sequence, dialling->error);
 
-  if (own.non_blocking) {
+  // A relayed connection is there only once the far side is: else a refusal would come out as a reset.
+  if (own.non_blocking && !needs_names(judgement)) {
     const int placed = place(judgement, socket.get());
     return finish_connect(judgement, sequence, placed != 0 ? placed : dialling->error);
   }
   const Call call = judgement.call;
-  const auto limit = send_timeout(own.fd.get());
+  auto limit = send_timeout(own.fd.get());
+  if (own.non_blocking) limit = kRelayedConnect;
   auto shared = std::make_shared<Judgement>(std::move(judgement));
   if (dialling->error == 0 || net::readiness(socket.get()) == net::Readiness::Settled) {
     return dialled(shared, sequence, std::move(socket), 0);
@@ -262,6 +285,11 @@ void Gate::dial(Judgement judgement, Permit permit) {
 // `code`: 0, or why the caller does not wait any more; the connection is then its own to wait for, as ever.
 void Gate::dialled(const std::shared_ptr<Judgement>& judgement, std::uint64_t sequence, UniqueFd socket, int code) {
   if (code == 0) code = net::settle(socket.get(), *judgement->calling->outside);
+  if (needs_names(*judgement)) {
+    if (code == 0 && rooms_.listener.alive(judgement->call.id)) code = relay(judgement, std::move(socket));
+    if (code == EINPROGRESS) code = ETIMEDOUT;  // given up
+    return finish_connect(*judgement, sequence, code);
+  }
   const bool goes_on = code == 0 || code == EINTR || code == EINPROGRESS;
   if (goes_on && rooms_.listener.alive(judgement->call.id)) {
     net::make_blocking(socket.get());

@@ -23,9 +23,11 @@ struct Judgement {
   std::vector<Target> targets;
   Request request;
   Decision decision;
-  std::optional<Answer> answer;      // a human's, or a scope's that a human's answer opened
-  std::unique_ptr<Calling> calling;  // of connect and bind only
-  int attempts = 0;                  // how often it was judged: somebody was faster than the act
+  std::optional<Answer> answer;       // a human's, or a scope's that a human's answer opened
+  std::unique_ptr<Calling> calling;   // of connect and bind only
+  std::optional<std::string> unkept;  // why the vault cannot keep what the act takes away: then a human must say yes
+  bool copied = false;                // a worker has copied what is large
+  int attempts = 0;                   // how often it was judged: somebody was faster than the act
 };
 
 }  // namespace assent::session

@@ -14,7 +14,7 @@ Result<std::unique_ptr<NameLookups>> NameLookups::create(Rooms rooms, launch::Sa
   raw->upstream_ = std::move(*upstream);
   auto server =
       net::NameServer::create({rooms.loop, *raw->upstream_, raw->memory_, std::move(sockets.datagrams),
-                               std::move(sockets.stream), [raw](const std::string& name) { return raw->rule(name); },
+                               std::move(sockets.stream), [raw](const std::string& name) { return raw->ruled(name); },
                                [raw](const std::string& name) { raw->refused(name); }});
   if (!server) return pass(std::move(server));
   raw->server_ = std::move(*server);
@@ -34,6 +34,14 @@ net::Ruled NameLookups::rule(const std::string& name) const {
   }
   return {net::Treatment::Refuse,
           "assent: " + (decision.reason.empty() ? std::string("a rule denies it") : decision.reason)};
+}
+
+// Programs look the same names up again and again, and what the policy says of one never changes in a session.
+net::Ruled NameLookups::ruled(const std::string& name) {
+  constexpr std::size_t kMost = 4096;
+  if (const auto known = ruled_.find(name); known != ruled_.end()) return known->second;
+  if (ruled_.size() >= kMost) ruled_.clear();
+  return ruled_[name] = rule(name);
 }
 
 void NameLookups::refused(const std::string& name) {

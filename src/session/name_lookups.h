@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "base/event_loop.h"
@@ -39,10 +40,12 @@ class NameLookups {
  private:
   explicit NameLookups(Rooms rooms) : rooms_(rooms) {}
   [[nodiscard]] net::Ruled rule(const std::string& name) const;
+  net::Ruled ruled(const std::string& name);
   void refused(const std::string& name);
 
   Rooms rooms_;
   net::NameMemory memory_;
+  std::unordered_map<std::string, net::Ruled> ruled_;
   std::unique_ptr<net::Upstream> upstream_;
   std::unique_ptr<net::NameServer> server_;
 };

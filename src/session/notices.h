@@ -17,7 +17,8 @@ class Notices {
  public:
   struct Options {
     std::vector<std::string> command;  // empty: none
-    bool desktop = false;              // by notify-send, where it is there
+    bool desktop = false;              // over D-Bus, by notify-send where it is there
+    std::string url;                   // posted to by curl, where it is there; empty: none
   };
   Notices(EventLoop& loop, Options options) : loop_(loop), options_(std::move(options)) {}
   ~Notices();

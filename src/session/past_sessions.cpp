@@ -8,6 +8,7 @@
 #include "broker/broker.h"
 #include "broker/repair.h"
 #include "record/repair.h"
+#include "undo/catalog.h"
 
 namespace assent::session {
 
@@ -57,6 +58,23 @@ std::optional<broker::HalfDone> half_done(const record::Interrupted& act) {
 
 }  // namespace
 
+namespace {
+
+std::string found_in_vault(const std::string& session, const undo::Recovered& found) {
+  std::string out =
+      fmt::format("session {} was killed: {} object{} whole in the vault ('assent undo {}' brings them back)", session,
+                  found.in_vault, found.in_vault == 1 ? " is" : "s are", session);
+  if (found.in_place != 0) out += fmt::format(", {} untouched in place", found.in_place);
+  if (!found.missing.empty()) {
+    out += fmt::format("; {} neither there nor in the vault, taken away by somebody else since, the first is {}",
+                       found.missing.size(), show(found.missing.front()));
+  }
+  if (found.damaged != 0) out += fmt::format("; {} lines of its manifest cannot be read", found.damaged);
+  return out;
+}
+
+}  // namespace
+
 std::vector<std::string> mend_past_sessions(const std::string& state) {
   std::vector<std::string> said;
   const auto put_back = [&said](const record::Interrupted& act) -> Result<std::string> {
@@ -77,7 +95,18 @@ std::vector<std::string> mend_past_sessions(const std::string& state) {
     }
     return std::string("nothing was staged");
   };
-  for (const auto& error : record::repair_all(state, put_back).failed) said.push_back(error.what);
+  const auto repaired = record::repair_all(state, put_back);
+  for (const auto& error : repaired.failed) said.push_back(error.what);
+  // After the staging names: what was put back is in its place now.
+  for (const auto& session : repaired.repaired) {
+    auto recovered = undo::recover(state + "/vault", session.session);
+    if (!recovered && recovered.error().code == ENOENT) continue;  // it kept nothing
+    if (!recovered) {
+      said.push_back(recovered.error().what);
+      continue;
+    }
+    if (recovered->was_open) said.push_back(found_in_vault(session.session, *recovered));
+  }
   return said;
 }
 

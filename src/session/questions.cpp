@@ -22,6 +22,20 @@ bool loses_content(Operation operation) {
   return operation == Operation::Delete || operation == Operation::Truncate || operation == Operation::Modify;
 }
 
+// A yes to what can be taken back is none to what cannot.
+approve::QuestionKey key_for(const Question& question, const SubjectText& asked, const Judgement& judgement) {
+  auto key = approve::key_of(question, asked.file == nullptr ? 0 : asked.file->id.birth_ns);
+  if (judgement.unkept) key.operation += " for good";
+  return key;
+}
+
+Recovery recovery_of(const FileSubject& file, bool kept) {
+  if (!loses_content(file.operation) && file.operation != Operation::Metadata) return Recovery::NoLoss;
+  if (kept && !file.own) return Recovery::Vault;
+  if (!loses_content(file.operation)) return Recovery::None;
+  return file.recoverable() ? Recovery::Git : Recovery::None;
+}
+
 }  // namespace
 
 Questions::Questions(EventLoop& loop, approve::Approver& approver, record::AuditLog& log, Facts facts,
@@ -43,7 +57,11 @@ std::optional<Answer> Questions::already_answered(const Judgement& judgement) co
   question.operation = asked.operation;
   question.object = asked.object;
   question.decision = judgement.decision;
-  return scopes_.covers(approve::key_of(question, asked.file == nullptr ? 0 : asked.file->id.birth_ns));
+  auto answer = scopes_.covers(key_for(question, asked, judgement));
+  if (answer || !judgement.unkept) return answer;
+  // A no to the act is one whether it can be taken back or not.
+  auto plain = scopes_.covers(approve::key_of(question, asked.file == nullptr ? 0 : asked.file->id.birth_ns));
+  return plain && plain->consent != Consent::Yes ? plain : std::nullopt;
 }
 
 Question Questions::build(const Judgement& judgement) {
@@ -61,7 +79,10 @@ Question Questions::build(const Judgement& judgement) {
     options.project = facts_.project;
     options.git = facts_.git;
     options.is_own = facts_.is_own;
-    const std::string root = radius_root(*out.process, asked.object);
+    TreeHints hints{facts_.project, open_folders(out.process->pid), {}};
+    if (const auto found = answered_trees_.find({out.process->id, out.operation}); found != answered_trees_.end())
+      hints.answered = found->second;
+    const std::string root = radius_root(*out.process, asked.object, hints);
     auto pinned = sys::openat2(facts_.host_root, root.c_str() + 1, O_PATH | O_NOFOLLOW,
                                RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
     auto stat = pinned ? sys::statx(pinned->get(), "") : Result<struct statx>(fail(ENOENT));
@@ -72,8 +93,7 @@ Question Questions::build(const Judgement& judgement) {
     }
   }
   if (asked.file != nullptr) {
-    const bool loses = loses_content(asked.file->operation);
-    out.recovery = !loses ? Recovery::NoLoss : asked.file->recoverable() ? Recovery::Git : Recovery::None;
+    out.recovery = recovery_of(*asked.file, facts_.keeps && !judgement.unkept);
     const std::uint64_t files = out.radius ? out.radius->files : 1;
     if (files > out.decision.confirm_over || out.recovery == Recovery::None) out.confirm = std::to_string(files);
   } else {
@@ -88,7 +108,7 @@ void Questions::ask(Judgement judgement) {
   Question question = build(judgement);
   const SubjectText asked = subject_text(judgement);
   Waiting waiting;
-  waiting.key = approve::key_of(question, asked.file == nullptr ? 0 : asked.file->id.birth_ns);
+  waiting.key = key_for(question, asked, judgement);
   waiting.asked_at = question.asked_at;
   const std::uint64_t id = question.id;
   // A question that cannot be recorded is a question that must not be answered with yes.
@@ -119,6 +139,10 @@ void Questions::on_answer(const Answer& answer) {
     kept.reason = status.error().what;
   }
   scopes_.remember(waiting.key, kept, waiting.asked_at);
+  if (kept.consent == Consent::Yes && kept.scope != Scope::Once && !waiting.key.processes.empty()) {
+    const std::string& shown = waiting.key.root.empty() ? waiting.key.object : waiting.key.root;
+    answered_trees_[{waiting.key.processes.front(), waiting.key.operation}] = shown;
+  }
   waiting.judgement.answer = std::move(kept);
   answered_(std::move(waiting.judgement));
 }

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -26,6 +27,7 @@ class Questions {
     int host_root = -1;
     const resolve::GitIndex* git = nullptr;
     std::function<bool(const FileId&)> is_own;
+    bool keeps = false;                           // a vault takes what is lost by the acts
     std::optional<std::chrono::seconds> timeout;  // --timeout; else the decision's
     std::function<void(const Question&)> waits;   // a question waits for a human; may be empty
   };
@@ -44,7 +46,10 @@ class Questions {
   void ask(Judgement judgement);
   // Denies what waits and for which `why` has a reason: nobody may assent to it any more.
   void deny_where(const std::function<std::optional<std::string>(const Judgement&)>& why);
-  void forget_process(std::uint64_t process) { scopes_.forget_process(process); }
+  void forget_process(std::uint64_t process) {
+    scopes_.forget_process(process);
+    answered_trees_.erase(answered_trees_.lower_bound({process, ""}), answered_trees_.lower_bound({process + 1, ""}));
+  }
   [[nodiscard]] std::size_t waiting() const { return waiting_.size(); }
 
  private:
@@ -65,6 +70,8 @@ class Questions {
   Answered answered_;
   StillWaiting still_waiting_;
   approve::Scopes scopes_;
+  // Of a process and an operation: the tree that a yes was given for. Its next question shows what both lie in.
+  std::map<std::pair<std::uint64_t, std::string>, std::string> answered_trees_;
   std::unordered_map<std::uint64_t, Waiting> waiting_;
   EventLoop::TimerId watch_{};
   std::uint64_t next_ = 1;

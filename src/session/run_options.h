@@ -24,6 +24,7 @@ struct RunOptions {
   FailOnDenial fail_on_denial = FailOnDenial::No;
   std::vector<std::string> environment;  // NAME or NAME=VALUE
   std::vector<std::string> allow_hosts;
+  std::vector<std::string> publish;  // [HOST:]PORT[:INNER]
   std::vector<std::string> write;
   std::vector<std::string> read;
   std::vector<std::string> hide;

@@ -25,6 +25,7 @@
 #include "filter/filter.h"
 #include "launch/sandbox.h"
 #include "notify/listener.h"
+#include "notify/near_us.h"
 #include "record/audit_log.h"
 #include "record/denials.h"
 #include "resolve/git_index.h"
@@ -36,8 +37,12 @@
 #include "session/past_sessions.h"
 #include "session/powers.h"
 #include "session/profile_hashes.h"
+#include "session/relays.h"
 #include "session/setup.h"
 #include "session/subject_text.h"
+#include "session/vault_keeper.h"
+#include "session/vault_places.h"
+#include "session/workers.h"
 
 namespace assent::session {
 
@@ -116,10 +121,16 @@ class Session {
   resolve::OwnFiles own_;
   std::optional<resolve::Resolver> resolver_;
   resolve::GitIndex git_;
+  std::vector<std::string> stores_;
+  std::unique_ptr<VaultKeeper> vault_;
+  std::unique_ptr<Retention> retention_;
   std::optional<broker::Broker> broker_;
   std::unique_ptr<BlockingOpens> blocking_;
+  std::unique_ptr<Workers> workers_;
   std::unique_ptr<Connects> connects_;
   std::unique_ptr<NameLookups> lookups_;
+  HeldPlaces held_places_;
+  std::unique_ptr<Relays> relays_;
   std::optional<Questions> questions_;
   std::optional<Denials> denials_;
   std::optional<ProcessExits> exits_;
@@ -167,6 +178,9 @@ Status Session::prepare() {
   auto policy = load_policy(options_, paths_, place_.project);
   if (!policy) return pass(std::move(policy));
   policy_ = std::move(*policy);
+  auto held = hold_places(options_.publish);
+  if (!held) return pass(std::move(held));
+  held_places_ = std::move(*held);
   auto loop = EventLoop::create();
   if (!loop) return pass(std::move(loop));
   loop_.emplace(std::move(*loop));
@@ -212,6 +226,7 @@ Status Session::choose_approver() {
     daemon.session.name = options_.session_name;
     daemon.session.project = place_.project;
     daemon.session.command = options_.command;
+    daemon.session.profiles = chosen_profiles(options_, place_.project);
     daemon.session.pid = ::getpid();
     daemon.tell = [this](const std::string& text) { tell(text); };
     auto asked = approve::DaemonApprover::create(*loop_, std::move(daemon), nullptr);
@@ -241,6 +256,7 @@ Result<std::unique_ptr<approve::Approver>> Session::terminal_prompt() {
   const char* no_colour = ::getenv("NO_COLOR");
   prompt.colour = no_colour == nullptr || no_colour[0] == '\0' ? approve::Colour::Yes : approve::Colour::No;
   prompt.mark = new_mark();
+  prompt.bell = policy_->settings().notify.bell.value_or(false);
   if (options_.loudness != Loudness::Quiet)
     tell(fmt::format("questions of assent carry the word {}; the agent does not know it", prompt.mark));
   return std::make_unique<approve::OwnRights>(std::make_unique<approve::TerminalPrompt>(*loop_, *relay_, prompt),
@@ -252,6 +268,8 @@ Status Session::start() {
   auto names = write_resolv_conf(log_->path());
   if (!names) return pass(std::move(names));
   Floorplan plan = plan_layout(*policy_, paths_, place_.project, log_->path() + "/denials.jsonl", *names);
+  stores_ = find_stores(paths_, policy_->settings(), place_.project);
+  plan.layout.covered = stores_;
 
   launch::Spec spec;
   spec.layout = std::move(plan.layout);
@@ -317,7 +335,17 @@ Status Session::wire_rooms() {
 
   broker::BrokerOptions acts;
   acts.nonce = nonce_;
+  if (const auto& settings = policy_->settings(); settings.keep) {
+    vault_ = std::make_unique<VaultKeeper>(VaultKeeper::Options{
+        log_->session(), place_.project, state_vault(paths_), stores_, nonce_, settings.vault_max_file,
+        settings.vault_max_total, [this](const FileId& id) { return own_.contains(id); }});
+    acts.keeper = vault_->keeper();
+    retention_ = std::make_unique<Retention>(paths_, settings);
+  }
   broker_.emplace(std::move(acts));
+  auto workers = Workers::create(*loop_);
+  if (!workers) return pass(std::move(workers));
+  workers_ = std::move(*workers);
   auto blocking = BlockingOpens::create(*loop_, *broker_);
   if (!blocking) return pass(std::move(blocking));
   blocking_ = std::move(*blocking);
@@ -331,15 +359,17 @@ Status Session::wire_rooms() {
   facts.host_root = view_->host_root();
   facts.git = &git_;
   facts.is_own = [this](const FileId& id) { return own_.contains(id); };
+  facts.keeps = vault_ != nullptr;
   facts.timeout = options_.timeout;
   if (attendance_ == Attendance::Human) {
     const auto& notify = policy_->settings().notify;
-    notices_.emplace(*loop_, Notices::Options{notify.command, notify.desktop.value_or(false)});
+    notices_.emplace(*loop_, Notices::Options{notify.command, notify.desktop.value_or(false), notify.url.value_or("")});
     facts.waits = [this](const Question& question) { notices_->question_waits(question); };
   }
   questions_.emplace(
       *loop_, *approver_, *log_, std::move(facts),
       [this](Judgement judgement) {
+        if (judgement.answer->consent == Consent::Yes) freezes_->look();
         gate_->resume(std::move(judgement));
         arm_flush();
       },
@@ -360,6 +390,11 @@ Status Session::wire_rooms() {
   auto lookups = NameLookups::create({*loop_, *policy_, *log_, *denials_}, sandbox_->take_name_sockets());
   if (!lookups) return pass(std::move(lookups));
   lookups_ = std::move(*lookups);
+  auto relays =
+      Relays::create(*loop_, sandbox_->take_socket_maker(),
+                     sandbox_->has_relay_routes() ? Relays::Routes::Yes : Relays::Routes::No, std::move(held_places_));
+  if (!relays) return pass(std::move(relays));
+  relays_ = std::move(*relays);
 
   Gate::Events events;
   events.stop_agent = [this] {
@@ -369,12 +404,29 @@ Status Session::wire_rooms() {
   events.trouble = [this](const Error& error) { tell(error.what); };
   if (options_.loudness == Loudness::Verbose)
     events.judged = [this](const Judgement& judgement, int error) { say(judgement, error); };
-  gate_.emplace(
-      Gate::Rooms{*loop_, *listener_, *callers_, *resolver_, own_, *policy_, sandbox_->floor(), *log_, *broker_,
-                  *questions_, *blocking_, *connects_, *lookups_, *denials_, *freezes_, place_.project, *exits_,
-                  [this](const std::string& path, const FileId& id) { return recoverable(path, id); },
-                  relay_ ? relay_->slave() : -1},
-      std::move(events));
+  gate_.emplace(Gate::Rooms{*loop_,
+                            *listener_,
+                            *callers_,
+                            *resolver_,
+                            own_,
+                            *policy_,
+                            sandbox_->floor(),
+                            *log_,
+                            *broker_,
+                            *questions_,
+                            *blocking_,
+                            *connects_,
+                            *lookups_,
+                            *relays_,
+                            *denials_,
+                            *freezes_,
+                            place_.project,
+                            *exits_,
+                            vault_.get(),
+                            *workers_,
+                            [this](const std::string& path, const FileId& id) { return recoverable(path, id); },
+                            relay_ ? relay_->slave() : -1},
+                std::move(events));
   return {};
 }
 
@@ -443,6 +495,7 @@ void Session::arm_flush() {
   flush_armed_ = true;
   loop_->after(kFlushEvery, [this] {
     flush_armed_ = false;
+    notify::leave_cpu();
     if (auto status = log_->flush(); !status) tell(status.error().what);
   });
 }
@@ -479,8 +532,14 @@ int Session::end() {
   sandbox_->kill();
   exits_->finish();
   blocking_.reset();
+  workers_.reset();
+  if (vault_) {
+    if (auto closed = vault_->close(); !closed) tell(closed.error().what);
+  }
+  retention_.reset();
   connects_.reset();
   lookups_.reset();
+  relays_.reset();
   questions_.reset();
   approver_.reset();
   notices_.reset();

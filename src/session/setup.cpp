@@ -11,6 +11,7 @@
 #include "decide/sources.h"
 #include "session/hiding.h"
 #include "session/name_lookups.h"
+#include "session/outer_sockets.h"
 
 namespace assent::session {
 
@@ -45,10 +46,14 @@ Result<Place> find_place(const RunOptions& options) {
   return Place{*project, approve::lies_below(*cwd, *project) ? *cwd : *project};
 }
 
+std::vector<std::string> chosen_profiles(const RunOptions& options, const std::string& project) {
+  if (!options.profiles.empty()) return options.profiles;
+  return {profile_for(options.command, decide::load_options(project))};
+}
+
 Result<decide::Policy> load_policy(const RunOptions& options, const Paths& paths, const std::string& project) {
   auto load = decide::load_options(project);
-  load.profiles =
-      options.profiles.empty() ? std::vector<std::string>{profile_for(options.command, load)} : options.profiles;
+  load.profiles = chosen_profiles(options, project);
   load.protect = paths.own_folders();
   load.allow_hosts = options.allow_hosts;
   load.write = options.write;
@@ -96,6 +101,7 @@ Floorplan plan_layout(const decide::Policy& policy, const Paths& paths, const st
   out.gate_reads = hiding.gate_reads;
   layout.extra.push_back({denials_file, kInnerDenials});
   if (!resolv_conf.empty()) layout.extra.push_back({resolv_conf, kResolvConf});
+  for (const auto& path : outer_sockets(policy)) layout.extra.push_back({path, path});
   out.notes = std::move(hiding.notes);
   return out;
 }

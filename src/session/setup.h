@@ -22,6 +22,9 @@ struct Place {
 };
 Result<Place> find_place(const RunOptions& options);
 
+// The profiles that were named, or the one that is taken where none was.
+std::vector<std::string> chosen_profiles(const RunOptions& options, const std::string& project);
+
 // Every problem of every profile in one error, a line each.
 Result<decide::Policy> load_policy(const RunOptions& options, const Paths& paths, const std::string& project);
 

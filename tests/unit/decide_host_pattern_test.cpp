@@ -65,6 +65,7 @@ TEST(HostPattern, UnixSocketsAreAWorldOfTheirOwn) {
   const NetSubject abstract{NetSubject::Protocol::Unix, "@name", 0, {}};
   EXPECT_TRUE(matches("unix:/run/user/*/bus", bus));
   EXPECT_TRUE(matches("unix:/run/user/${UID}/bus", bus));
+  EXPECT_TRUE(matches("unix:/var/run/user/*/bus", bus)) << "another name of /run";
   EXPECT_FALSE(matches("unix:/run/*/bus", bus));
   EXPECT_TRUE(matches("unix:@na*", abstract));
   EXPECT_FALSE(matches("unix:@name", {NetSubject::Protocol::Unix, "/x/@name", 0, {}}));

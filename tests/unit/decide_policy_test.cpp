@@ -203,7 +203,7 @@ action = "deny"
 }
 
 TEST_F(PolicyTest, AnEmptyRecoverableFunctionMeansNo) {
-  auto one = subject(Operation::Modify, "a");
+  auto one = subject(Operation::Truncate, "a");
   one.recoverable = nullptr;
   EXPECT_EQ(verdict(load(), one), Verdict::Ask);
 }

@@ -100,7 +100,7 @@ confirm_over = 3
 hosts = ["*.npmjs.org:443"]
 action = "allow"
 udp = false
-sni = true
+sni = "match"
 [[exec]]
 argv = ["terraform", "destroy|apply"]
 action = "ask"

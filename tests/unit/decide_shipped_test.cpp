@@ -100,7 +100,8 @@ TEST(Shipped, EveryWayToDestroyAnOnlyCopyAsks) {
   for (const auto* folder : {"/home/u/work/proj/notes/imp", "/home/u/work/proj/data/app.sqlite",
                              "/home/u/Documents/doc", "/home/u/work/other/o.c"}) {
     for (const auto* operation : {"delete", "rename", "truncate", "modify"}) {
-      for (const FactSet facts : {FactSet{0}, bit(Fact::Replaced), bit(Fact::OwnFolder)}) {
+      for (FactSet facts : {FactSet{0}, bit(Fact::Replaced), bit(Fact::OwnFolder)}) {
+        if (std::string_view(operation) == "modify") facts |= bit(Fact::Unkept);
         const std::vector<std::string> words{operation, folder};
         const auto request = request_for(*policy, words, {facts, 0, 0}, "/");
         ASSERT_TRUE(request);
@@ -108,6 +109,18 @@ TEST(Shipped, EveryWayToDestroyAnOnlyCopyAsks) {
       }
     }
   }
+}
+
+TEST(Shipped, AChangeInTheProjectIsAllowedWhereTheVaultKeepsTheOldContent) {
+  const auto policy = Policy::load(options_for("default"));
+  ASSERT_TRUE(policy);
+  const auto says = [&](const std::string& path, FactSet facts) {
+    const std::vector<std::string> words{"modify", path};
+    return policy->decide(*request_for(*policy, words, {facts, 0, 0}, "/")).verdict;
+  };
+  EXPECT_EQ(says("/home/u/work/proj/notes/imp", 0), Verdict::Allow);
+  EXPECT_EQ(says("/home/u/work/proj/notes/imp", bit(Fact::Unkept)), Verdict::Ask);
+  EXPECT_EQ(says("/home/u/Documents/doc", 0), Verdict::Ask) << "outside the project every change is a question";
 }
 
 }  // namespace

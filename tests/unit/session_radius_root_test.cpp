@@ -31,6 +31,41 @@ TEST(RadiusRoot, IsTheObjectItselfWhereNoOperandHoldsIt) {
   EXPECT_EQ(radius_root(command({"rm", "test"}), "/home/u/project/tests/a.c"), "/home/u/project/tests/a.c");
 }
 
+TEST(RadiusRoot, IsWhatAScriptOnTheCommandLineNames) {
+  const TreeHints hints{"/home/u/project", {}, {}};
+  const auto python = command({"python3", "-c", "import shutil; shutil.rmtree('data')"});
+  EXPECT_EQ(radius_root(python, "/home/u/project/data/raw/a", hints), "/home/u/project/data");
+  // Never all of the project, and nothing outside it.
+  const auto wide = command({"python3", "-c", "rmtree('/'); rmtree('.'); rmtree('..'); rmtree('/home')"});
+  EXPECT_EQ(radius_root(wide, "/home/u/project/data/raw/a", hints), "/home/u/project/data/raw/a");
+}
+
+TEST(RadiusRoot, IsTheFolderHeldOpen) {
+  const TreeHints hints{"/home/u/project", {"/home/u/project/data", "/home/u/project/data/raw", "/", "/home/u"}, {}};
+  EXPECT_EQ(radius_root(command({"./clean"}), "/home/u/project/data/raw/a", hints), "/home/u/project/data");
+  EXPECT_EQ(radius_root(command({"./clean"}), "/home/u/other/a", hints), "/home/u/other/a");
+}
+
+TEST(RadiusRoot, IsTheWorkingDirectoryOfGitClean) {
+  const TreeHints hints{"/home/u/project", {}, {}};
+  EXPECT_EQ(radius_root(command({"/usr/bin/git", "clean", "-fdx"}), "/home/u/project/a", hints), "/home/u/project");
+  EXPECT_EQ(radius_root(command({"git", "checkout", "x"}), "/home/u/project/a", hints), "/home/u/project/a");
+}
+
+TEST(RadiusRoot, IsTheRepositoryForWhatGitRemovesOfItsOwn) {
+  const TreeHints hints{"/home/u/project", {}, {}};
+  const auto git = command({"git", "branch", "-D", "x"});
+  EXPECT_EQ(radius_root(git, "/home/u/project/.git/refs/heads/x", hints), "/home/u/project/.git");
+  EXPECT_EQ(radius_root(git, "/home/u/other/.git/refs/heads/x", hints), "/home/u/other/.git/refs/heads/x");
+}
+
+TEST(RadiusRoot, GrowsToWhatTwoQuestionsOfOneCommandHaveInCommon) {
+  const TreeHints hints{"/home/u/project", {}, "/home/u/project/data/raw/a"};
+  EXPECT_EQ(radius_root(command({"node", "c.js"}), "/home/u/project/data/b", hints), "/home/u/project/data");
+  EXPECT_EQ(radius_root(command({"node", "c.js"}), "/home/u/project/x", hints), "/home/u/project");
+  EXPECT_EQ(radius_root(command({"node", "c.js"}), "/home/u/x", hints), "/home/u/x") << "not beyond the project";
+}
+
 TEST(RadiusRoot, TakesNoOptionForAnOperand) {
   EXPECT_EQ(radius_root(command({"rm", "-rf/", "a"}), "/home/u/project/b"), "/home/u/project/b");
 }
