@@ -4,9 +4,11 @@
 
 #include <boost/program_options.hpp>
 #include <iostream>
+#include <optional>
 #include <sstream>
 
 #include "base/show.h"
+#include "cli/always.h"
 #include "cli/daemon_view.h"
 #include "cli/exit_status.h"
 #include "cli/record_view.h"
@@ -39,6 +41,34 @@ int give(std::string_view verb, approve::DaemonLink& daemon, const message::Give
   return kOk;
 }
 
+// Typed, by somebody who has seen what it is about.
+bool types_yes(std::string_view what) {
+  fmt::print("type yes and Enter to {}: ", what);
+  std::fflush(stdout);
+  std::string typed;
+  std::getline(std::cin, typed);
+  return typed == "yes";
+}
+
+// The rule, and a second yes to it. Nothing is written yet.
+Result<AlwaysRule> ask_for_rule(const message::Waiting& waiting, const approve::SessionFacts& session, bool yes_given) {
+  auto planned = plan_always(waiting, session);
+  if (!planned) return planned;
+  fmt::print("{}this rule {} {}:{}\n\n", describe(waiting),
+             planned->is_new ? "would be the first of a new profile," : "would be added at", show(planned->path),
+             planned->line);
+  for (std::string_view left = planned->rule; !left.empty();) {
+    const auto line = left.substr(0, left.find('\n'));
+    fmt::print("    {}\n", line);
+    left.remove_prefix(std::min(left.size(), line.size() + 1));
+  }
+  fmt::print("\n");
+  if (yes_given) return planned;
+  if (::isatty(STDIN_FILENO) != 1) return fail(ENOTTY, "it asks once more and there is no terminal; --yes says yes");
+  if (!types_yes("allow it from now on")) return fail(ECANCELED, "nothing was added and nothing was allowed");
+  return planned;
+}
+
 int help(std::string_view usage, std::string_view what, const po::options_description& options) {
   std::ostringstream text;
   text << options;
@@ -53,11 +83,13 @@ int approve_main(Arguments arguments) {
   auto add = options.add_options();
   add("scope", po::value<std::string>()->default_value("once")->value_name("SCOPE"), "once, command or session");
   add("confirm", po::value<std::string>()->value_name("TEXT"), "the words that a question wants typed");
+  add("always", "make it a rule of your profile: shows the rule and asks once more");
+  add("yes", "with --always: yes to the rule too");
   add("help,h", "this text");
   const auto parsed = parse_words(arguments, options, 1);
   if (!parsed) return complain("approve", parsed.error().what, kUsage);
   if (parsed->given.count("help") != 0) {
-    return help("assent approve ID [--scope once|command|session] [--confirm TEXT]",
+    return help("assent approve ID [--scope once|command|session] [--confirm TEXT] [--always [--yes]]",
                 "Allows what the question asks ('assent pending' lists them).", options);
   }
   if (parsed->words.size() != 1) return complain("approve", "name one question; 'assent pending' lists them", kUsage);
@@ -67,12 +99,25 @@ int approve_main(Arguments arguments) {
   const auto scope = scope_from_name(parsed->given["scope"].as<std::string>());
   if (!scope) return complain("approve", "--scope is one of once, command, session", kUsage);
   answer.scope = *scope;
-  auto daemon = call_daemon("approve");
+  const bool always = parsed->given.count("always") != 0;
+  if (always && parsed->given["scope"].defaulted()) answer.scope = Scope::Session;
+  if (!always && parsed->given.count("yes") != 0) return complain("approve", "--yes goes with --always", kUsage);
+  auto daemon = call_daemon(always ? "approve --always" : "approve");
   if (!daemon) return complain("approve", daemon.error().what, kFailed);
-  auto waiting = find_waiting(*daemon, answer.id);
+  approve::SessionFacts session;
+  auto waiting = find_waiting(*daemon, answer.id, &session);
   if (!waiting)
     return complain("approve", fmt::format("{}: {}", show(answer.id), waiting.error().what),
                     waiting.error().code == ENOENT ? kNegative : kFailed);
+  std::optional<AlwaysRule> rule;
+  if (always) {
+    auto planned = ask_for_rule(*waiting, session, parsed->given.count("yes") != 0);
+    if (!planned) {
+      fmt::print(stderr, "assent: cannot always allow {}: {}\n", show(answer.id), planned.error().what);
+      return planned.error().code == ENOTTY ? kUsage : kNegative;
+    }
+    rule = std::move(*planned);
+  }
   if (parsed->given.count("confirm") != 0) {
     answer.confirm = parsed->given["confirm"].as<std::string>();
   } else if (!waiting->question.confirm.empty() && ::isatty(STDIN_FILENO) == 1) {
@@ -80,7 +125,12 @@ int approve_main(Arguments arguments) {
     std::fflush(stdout);
     std::getline(std::cin, answer.confirm);
   }
-  return give("approve", *daemon, answer);
+  const int status = give("approve", *daemon, answer);
+  if (status != kOk || !rule) return status;
+  // The daemon has taken the answer: only now is it more than a wish.
+  if (auto added = add_always(*rule); !added) return complain("approve", added.error().what, kFailed);
+  fmt::print("from now on by {}:{}\n", show(rule->path), rule->line);
+  return kOk;
 }
 
 int deny_main(Arguments arguments) {

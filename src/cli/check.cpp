@@ -21,12 +21,13 @@ namespace {
 namespace po = boost::program_options;
 using decide::Fact;
 
-constexpr std::array<std::pair<const char*, Fact>, 6> kFacts{{{"own", Fact::Own},
+constexpr std::array<std::pair<const char*, Fact>, 7> kFacts{{{"own", Fact::Own},
                                                               {"recoverable", Fact::Recoverable},
                                                               {"replaced", Fact::Replaced},
                                                               {"touched", Fact::Touched},
                                                               {"own-folder", Fact::OwnFolder},
-                                                              {"by-git", Fact::ByGit}}};
+                                                              {"by-git", Fact::ByGit},
+                                                              {"unkept", Fact::Unkept}}};
 
 po::options_description described() {
   po::options_description all("options");
@@ -39,6 +40,7 @@ po::options_description described() {
   add("recoverable", "suppose that git holds it unmodified");
   add("replaced", "suppose that the deletion is a rename of another file over it");
   add("touched", "suppose that this session was already allowed to modify it");
+  add("unkept", "suppose that its old content cannot be kept in the vault");
   add("own-folder", "suppose that this session created the folder it lies in");
   add("json", "print as JSON");
   add("help,h", "this text");

@@ -30,6 +30,10 @@ _assent() {
     -*) COMPREPLY=($(compgen -W "$(assent "$verb" --help | grep -oE -e '--[a-z][a-z-]+')" -- "$word")) ;;
     *) case $verb in
          log|show|verify) COMPREPLY=($(compgen -W "last $(assent sessions --json 2>/dev/null | grep -oE '[0-9]{8}-[0-9]{6}-[0-9a-f]{4}')" -- "$word")) ;;
+         undo) COMPREPLY=($(compgen -W "last $(assent vault ls --json 2>/dev/null | grep -oE '[0-9]{8}-[0-9]{6}-[0-9a-f]{4}' | sort -u)" -f -- "$word")) ;;
+         redo) COMPREPLY=($(compgen -W "$(assent vault ls --json 2>/dev/null | grep -oE 'undo-[0-9]{8}-[0-9]{6}-[0-9a-f]{4}' | sort -u)" -- "$word")) ;;
+         vault) COMPREPLY=($(compgen -W "ls stat prune drill last" -- "$word")) ;;
+         approve|deny) COMPREPLY=($(compgen -W "$(assent pending --json 2>/dev/null | sed -n 's/^{"id":"\([a-z0-9]*\)".*/\1/p')" -- "$word")) ;;
          profile) COMPREPLY=($(compgen -W "ls show lint test init" -- "$word")) ;;
          completion) COMPREPLY=($(compgen -W "bash zsh fish" -- "$word")) ;;
          *) COMPREPLY=($(compgen -f -- "$word")) ;;
@@ -54,6 +58,7 @@ _assent() {
   fi
   options=(${(f)"$(assent $words[2] --help | grep -oE -e '--[a-z][a-z-]+')"})
   case $words[2] in
+    vault) _alternative "subverbs:subverb:(ls stat prune drill)" ;;
     profile) _alternative "subverbs:subverb:(ls show lint test init)" ;;
     completion) _alternative "shells:shell:(bash zsh fish)" ;;
   esac

@@ -14,6 +14,7 @@
 #include "launch/probe.h"
 #include "record/session_dir.h"
 #include "session/gate_proof.h"
+#include "session/network_proof.h"
 
 namespace assent::cli {
 
@@ -75,6 +76,7 @@ int doctor_main(Arguments arguments) {
           Probe{std::move(proof.name), proof.held ? Health::Ok : Health::Missing, std::move(proof.what),
                 proof.held ? "" : "do not run agents here; report this with the output of 'assent doctor --json'"});
     }
+    for (auto& probe : session::prove_network()) probes.push_back(std::move(probe));
   }
   const bool missing = std::ranges::any_of(probes, [](const Probe& p) { return p.health == Health::Missing; });
   if (json) {

@@ -10,6 +10,7 @@
 #include "cli/exit_status.h"
 #include "cli/leading_options.h"
 #include "cli/verbs.h"
+#include "net/publish.h"
 #include "session/session.h"
 
 namespace assent::cli {
@@ -35,6 +36,7 @@ po::options_description described() {
   add("fail-on-denial", "exit 77 where the agent exited 0 but something was denied");
   add("env", words()->value_name("NAME[=VALUE]"), "pass or set one more variable");
   add("allow-host", words()->value_name("HOST[:PORT]"), "let connections to this host through");
+  add("publish", words()->value_name("[HOST:]PORT[:INNER]"), "make a server inside reachable on the loopback outside");
   add("write", words()->value_name("DIR"), "a folder the agent may change unasked");
   add("read", words()->value_name("DIR"), "a folder the agent may see although the profile hides it");
   add("hide", words()->value_name("PATH"), "hide this path");
@@ -50,6 +52,11 @@ Result<RunOptions> options_from(const po::variables_map& given) {
   out.profiles = values_of(given, "profile");
   out.environment = values_of(given, "env");
   out.allow_hosts = values_of(given, "allow-host");
+  out.publish = values_of(given, "publish");
+  for (const auto& text : out.publish) {
+    if (auto place = net::parse_publish(text); !place)
+      return fail(EINVAL, fmt::format("--publish {}: {}", show(text), place.error().what));
+  }
   out.write = values_of(given, "write");
   out.read = values_of(given, "read");
   out.hide = values_of(given, "hide");

@@ -10,9 +10,11 @@ namespace assent::cli {
 using Arguments = std::span<const std::string>;
 
 int run_main(Arguments arguments);
+int watch_main(Arguments arguments);
 int pending_main(Arguments arguments);
 int approve_main(Arguments arguments);
 int deny_main(Arguments arguments);
+int web_main(Arguments arguments);
 int freeze_main(Arguments arguments);
 int thaw_main(Arguments arguments);
 int sessions_main(Arguments arguments);
@@ -20,6 +22,9 @@ int log_main(Arguments arguments);
 int show_main(Arguments arguments);
 int verify_main(Arguments arguments);
 int check_main(Arguments arguments);
+int undo_main(Arguments arguments);
+int redo_main(Arguments arguments);
+int vault_main(Arguments arguments);
 int profile_main(Arguments arguments);
 int doctor_main(Arguments arguments);
 int completion_main(Arguments arguments);

@@ -1,0 +1,106 @@
+// What a session's record says that its agent made: the identity that each act of creation left in its outcome, and the
+// objects that were judged as the agent's own. Only these may an undo put aside.
+#include <fcntl.h>
+
+#include <charconv>
+#include <memory>
+#include <unordered_set>
+#include <utility>
+#include <vector>
+
+#include "base/sys.h"
+#include "cli/vault_find.h"
+#include "record/entry.h"
+#include "record/log_reader.h"
+#include "record/session_dir.h"
+#include "undo/manifest.h"
+
+namespace assent::cli {
+
+namespace {
+
+using record::Json;
+
+// "device:inode:birth" as the record writes it: hexadecimal, the inode decimal. Zero: no id.
+FileId parse_id(std::string_view text) {
+  const auto first = text.find(':');
+  const auto second = first == std::string_view::npos ? first : text.find(':', first + 1);
+  if (second == std::string_view::npos) return {};
+  FileId id;
+  std::uint64_t birth = 0;
+  std::from_chars(text.data(), text.data() + first, id.device, 16);
+  std::from_chars(text.data() + first + 1, text.data() + second, id.inode, 10);
+  std::from_chars(text.data() + second + 1, text.data() + text.size(), birth, 16);
+  id.birth_ns = static_cast<std::int64_t>(birth);
+  return id;
+}
+
+class MadeIds {
+ public:
+  void read(const std::string& session_path) {
+    auto reader = record::LogReader::open(session_path);
+    if (!reader) return;
+    while (const auto line = reader->next()) {
+      // Most lines tell of neither; they need not be parsed.
+      const bool made = line->text.find("\"made\"") != std::string_view::npos;
+      const bool own = line->text.find("\"own\":true") != std::string_view::npos;
+      if (!made && !own) continue;
+      const auto record = record::parse_record(line->text);
+      if (!record) continue;
+      add(record::bytes_of(record::child_of(*record, "made"), "id"));
+      const Json& objects = record::child_of(*record, "objects");
+      if (!objects.is_array()) continue;
+      for (const auto& object : objects) {
+        if (object.is_object() && record::truth_of(object, "own")) add(record::bytes_of(object, "id"));
+      }
+    }
+  }
+  // A redo makes a folder of the agent's anew, or a copy of its file: of the same standing, but another object.
+  void follow(const VaultPlace& place, const std::string& session) {
+    std::vector<std::pair<FileId, FileId>> remade;
+    for (const auto& name : undos_of(place, session)) {
+      auto folder = sys::openat(AT_FDCWD, (place.vault + "/" + name).c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+      auto manifest = folder ? undo::read_manifest(folder->get()) : Result<undo::Manifest>(fail(ENOENT));
+      if (!manifest) continue;
+      for (const auto& line : manifest->records) {
+        const bool made = line.kind == undo::Kind::Made || line.kind == undo::Kind::Placed;
+        if (made && line.other_id.inode != 0) remade.emplace_back(line.other_id, line.id);
+      }
+    }
+    for (bool more = true; more;) {
+      more = false;
+      for (const auto& [was, is] : remade)
+        more |= contains(was) && is.birth_ns != 0 && ids_.insert(without_device(is)).second;
+    }
+  }
+  // Without a birth time a number may have been given out again to a file of the user's.
+  [[nodiscard]] bool contains(const FileId& id) const { return id.birth_ns != 0 && ids_.contains(without_device(id)); }
+
+ private:
+  void add(const std::string& text) {
+    const FileId id = parse_id(text);
+    if (id.inode != 0 && id.birth_ns != 0) ids_.insert(without_device(id));
+  }
+  // A disk may have another device number after the machine was started anew.
+  static FileId without_device(FileId id) {
+    id.device = 0;
+    return id;
+  }
+
+  std::unordered_set<FileId, FileIdHash> ids_;
+};
+
+}  // namespace
+
+std::function<bool(const FileId&)> made_by_agent(const VaultPlace& place, const std::string& session) {
+  auto ids = std::make_shared<std::optional<MadeIds>>();
+  return [ids, place, session](const FileId& id) {
+    if (!*ids) {
+      ids->emplace().read(record::session_path(place.state, session));
+      (*ids)->follow(place, session);
+    }
+    return (*ids)->contains(id);
+  };
+}
+
+}  // namespace assent::cli

@@ -1,0 +1,134 @@
+#include "cli/watch_daemon.h"
+
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <utility>
+
+#include "cli/daemon_view.h"
+
+namespace assent::cli {
+
+namespace {
+
+namespace message = approve::message;
+using namespace std::chrono_literals;
+
+constexpr auto kCallAgain = 500ms;
+constexpr auto kGreeting = 300ms;   // the view stands still meanwhile
+constexpr auto kLookAgain = 500ms;  // at a daemon that cannot tell when something changes
+constexpr auto kShortestPause = 20ms;
+constexpr auto kLongestWait = 30s;
+
+}  // namespace
+
+WatchDaemon::~WatchDaemon() {
+  loop_.cancel(timer_);
+  if (fd_) loop_.remove(fd_.get());
+}
+
+void WatchDaemon::call() {
+  timer_ = {};
+  auto link = call_daemon("watch", kGreeting);
+  if (!link) return lost(link.error().what);
+  const std::string where = link->path();
+  fd_ = link->take(frames_);
+  if (!loop_.add(fd_.get(), EPOLLIN, [this](std::uint32_t events) { on_socket(events); }))
+    return lost("cannot wait for the approval daemon");
+  revision_ = 0;
+  events_.connected(where);
+  ask_for_list();
+}
+
+void WatchDaemon::lost(const std::string& why) {
+  if (fd_) loop_.remove(fd_.get());
+  fd_.reset();
+  frames_ = {};
+  unsent_.clear();
+  given_.clear();
+  waiting_.clear();
+  running_.clear();
+  loop_.cancel(timer_);
+  timer_ = loop_.after(kCallAgain, [this] { call(); });
+  events_.disconnected(why);
+}
+
+void WatchDaemon::ask_for_list() {
+  timer_ = {};
+  list_began_ = {};
+  send(message::List{revision_, revision_ == 0 ? 0ms : std::chrono::milliseconds(kLongestWait)});
+}
+
+bool WatchDaemon::give(message::Give give) {
+  if (!fd_) return false;
+  given_.push_back(give);
+  send(give);
+  return true;
+}
+
+void WatchDaemon::send(const approve::Message& message) {
+  unsent_ += approve::encode(message);
+  flush();
+}
+
+void WatchDaemon::flush() {
+  while (!unsent_.empty()) {
+    const ssize_t n = ::send(fd_.get(), unsent_.data(), unsent_.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) break;  // a dead connection tells itself by reading
+    unsent_.erase(0, static_cast<std::size_t>(n));
+  }
+  (void)loop_.modify(fd_.get(), unsent_.empty() ? EPOLLIN : EPOLLIN | EPOLLOUT).has_value();
+}
+
+void WatchDaemon::on_socket(std::uint32_t events) {
+  if ((events & EPOLLOUT) != 0) flush();
+  if (!fd_ || (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) == 0) return;
+  std::array<char, 65536> buffer;
+  const ssize_t n = ::read(fd_.get(), buffer.data(), buffer.size());
+  if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
+  if (n <= 0) return lost("the approval daemon went away");
+  frames_.feed({buffer.data(), static_cast<std::size_t>(n)});
+  while (fd_) {
+    auto payload = frames_.next();
+    if (payload && !payload->has_value()) return;
+    auto message = payload ? approve::decode(**payload) : Result<approve::Message>(pass(std::move(payload)));
+    if (!message || !on_message(std::move(*message))) return lost("the approval daemon said what nobody understands");
+  }
+}
+
+bool WatchDaemon::on_message(approve::Message message) {
+  if (auto* waiting = std::get_if<message::Waiting>(&message)) {
+    if (list_began_ == std::chrono::steady_clock::time_point{}) list_began_ = std::chrono::steady_clock::now();
+    waiting_.push_back(std::move(*waiting));
+  } else if (auto* running = std::get_if<message::Running>(&message)) {
+    running_.push_back(std::move(*running));
+  } else if (const auto* end = std::get_if<message::End>(&message)) {
+    const auto now = std::chrono::steady_clock::now();
+    const auto took = list_began_ == std::chrono::steady_clock::time_point{} ? 0ns : now - list_began_;
+    if (!end->unchanged) events_.told(std::exchange(waiting_, {}), std::exchange(running_, {}));
+    revision_ = end->revision;
+    // A long list is not asked for again and again while things come and go.
+    const std::chrono::nanoseconds pause = revision_ == 0
+                                               ? std::chrono::nanoseconds(kLookAgain)
+                                               : std::max<std::chrono::nanoseconds>(4 * took, kShortestPause);
+    timer_ = loop_.after(pause, [this] { ask_for_list(); });
+  } else if (const auto* given = std::get_if<message::Given>(&message)) {
+    if (given_.empty()) return false;
+    const auto give = std::move(given_.front());
+    given_.pop_front();
+    events_.given(give.id, give.consent, given->missing);
+  } else if (const auto* refused = std::get_if<message::Refused>(&message)) {
+    if (given_.empty()) return false;
+    const auto give = std::move(given_.front());
+    given_.pop_front();
+    events_.refused(give.id, refused->why);
+  } else {
+    return false;
+  }
+  return true;
+}
+
+}  // namespace assent::cli

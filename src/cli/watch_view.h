@@ -1,0 +1,29 @@
+// The picture of `assent watch`: a model laid out for a terminal of any size. Pure: values in, lines out. Everything
+// that came from outside has passed show(), and no line is wider than the screen.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/watch_model.h"
+
+namespace assent::cli {
+
+struct WatchLine {
+  enum class Look { Plain, Bold, Dim, Reverse, Warning, Good, Selected };
+  std::string text;
+  Look look = Look::Plain;
+};
+
+struct WatchPicture {
+  std::vector<WatchLine> lines;       // at most `rows`
+  std::optional<std::size_t> cursor;  // in the last line, where something is typed
+  std::size_t most_scroll = 0;        // lines that the details could still go up by
+  bool shows_question = false;        // enough of the selected one is there to answer it
+};
+
+WatchPicture lay_out(const WatchModel& model, std::size_t columns, std::size_t rows, WatchModel::Clock::time_point now);
+
+}  // namespace assent::cli
