@@ -19,11 +19,12 @@ TEST_P(DaemonAttack, ACopiedAssentInsideNeitherSeesTheSocketNorAnswers) {
   fs::copy_file(world.root + "/assent", world.project + "/assent");
   ::chmod((world.project + "/assent").c_str(), 0755);
   world.give();
-  const std::string answer = "export ASSENT_DAEMON=" + world.socket() +
-                             "; for i in 1 2 3 4 5 6 7 8 9 10; do id=$(./assent pending --json | sed -n "
-                             "'s/.*\"id\":\"\\([a-z0-9]*\\)\".*/\\1/p'); "
-                             "[ -n \"$id\" ] && ./assent approve $id --confirm $(./assent pending --json | sed -n "
-                             "'s/.*\"confirm\":\"\\([0-9]*\\)\".*/\\1/p') && break; sleep 0.1; done";
+  const std::string pick = "$(./assent pending --json | sed -n 's/.*\"WORD\":\"\\([a-z0-9]*\\)\".*/\\1/p')";
+  const auto part = [&](const std::string& word) { return std::string(pick).replace(pick.find("WORD"), 4, word); };
+  const std::string answer =
+      "export ASSENT_DAEMON=" + world.socket() + "; for i in 1 2 3 4 5 6 7 8 9 10; do id=" + part("id") +
+      "; words=" + part("confirm") +
+      "; [ -n \"$id\" ] && ./assent approve $id ${words:+--confirm $words} && break; sleep 0.1; done";
   const auto outcome = world.session("ls -la " + world.socket() + "; (" + answer + ") & rm victim1; wait",
                                      [&](pid_t) { ASSERT_EQ(world.pending().size(), 1u); }, {"--timeout", "4s"});
   EXPECT_TRUE(there(world.project + "/victim1")) << outcome.out << outcome.err;

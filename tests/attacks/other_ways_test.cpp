@@ -58,6 +58,7 @@ TEST_P(OtherWays, HarmNothingForeign) {
     ::chmod((world.home + "/moved").c_str(), 0755);
   }
   World world(who);
+  world.be_strict();
   const auto before = world.look();
   const auto outcome = world.run_inside(attack(world), stdio(world));
   EXPECT_EQ(outcome.status, 0) << outcome.err;

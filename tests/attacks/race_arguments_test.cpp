@@ -79,6 +79,7 @@ TEST_P(RaceArguments, HarmNothingForeign) {
   }
   World world(who);
   furnish(world);
+  world.be_strict();
   const auto before = world.look();
   const auto outcome = world.run_inside(attack("0.5"));
   EXPECT_EQ(outcome.status, 0) << outcome.err;

@@ -323,6 +323,7 @@ class World {
   [[nodiscard]] std::vector<std::string> inside(const std::vector<std::string>& argv,
                                                 const std::vector<std::string>& options = {}) const {
     std::vector<std::string> out{assent_binary(), "run", "--headless"};
+    if (!profile_file.empty()) out.insert(out.end(), {"-p", profile_file});
     out.insert(out.end(), options.begin(), options.end());
     out.push_back("--");
     out.insert(out.end(), argv.begin(), argv.end());
@@ -340,7 +341,19 @@ class World {
     return run(verb_and_arguments);
   }
 
+  // For tests of the gate itself: what the vault would make good is refused as well.
+  void be_strict() {
+    profile_file = root + "/strict.toml";
+    put(profile_file,
+        "version = 1\nname = \"strict\"\nextends = [\"default\"]\n"
+        "[[file]]\nops = [\"modify\"]\npaths = [\"/**\"]\nwhen = [\"own\"]\naction = \"allow\"\n"
+        "[[file]]\nops = [\"modify\"]\npaths = [\"/**\"]\nwhen = [\"recoverable\"]\naction = \"allow\"\n"
+        "[[file]]\nops = [\"modify\"]\npaths = [\"/**\"]\naction = \"ask\"\n");
+    give();
+  }
+
   const Who who;
+  std::string profile_file;  // of what runs inside; empty: the one of its name
   std::string root, home, project, state;
   std::string cwd;  // empty: the project
   std::vector<std::string> extra_environment;

@@ -28,3 +28,4 @@ int single_main(int argc, char** argv);   // act NAME ...: one attempt, one line
 int kernel_main(int argc, char** argv);   // deny-list, io-uring, int80, x32, listener, ...
 int process_main(int argc, char** argv);  // storms of signals, processes, killing
 int spy_main(int argc, char** argv);      // reading what is hidden
+int vault_main(int argc, char** argv);    // vault HOW FILE: changing what was deleted
