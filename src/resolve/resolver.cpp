@@ -181,6 +181,7 @@ Result<Target> Resolver::named(Place place, DirectoryRef parent, const Wanted& w
     target.id = sys::id_of(stat);
   }
   if (place.unseen && !shows_itself(target, wanted)) {
+    place.name = target.name;
     if (auto seen = Walk::see(place); !seen) return pass(std::move(seen));
     if (place.stat) {
       // A link that may have to be followed: once more from the beginning.

@@ -23,6 +23,7 @@ namespace {
 
 constexpr std::int64_t kSecond = 1'000'000'000;
 constexpr std::size_t kPiece = 1 << 20;
+constexpr std::size_t kShort = 64 << 10;  // up to here plain reads and writes are faster than copy_file_range
 
 std::int64_t nanoseconds(const struct statx_timestamp& time) { return time.tv_sec * kSecond + time.tv_nsec; }
 
@@ -142,8 +143,11 @@ std::optional<Extent> next_extent(int fd, off_t from, off_t size) {
 Status copy_extent(int from, int to, Extent extent) {
   off_t read_at = extent.begin;
   off_t write_at = extent.begin;
-  bool in_kernel = true;
+  const auto length = static_cast<std::size_t>(extent.end - extent.begin);
+  const std::size_t in_pieces = std::min(kPiece, std::max<std::size_t>(length, 1));
+  bool in_kernel = length > kShort;
   std::unique_ptr<char[]> piece;
+  if (!in_kernel) piece = std::make_unique_for_overwrite<char[]>(in_pieces);
   while (read_at < extent.end) {
     const auto wanted =
         static_cast<std::size_t>(std::min<off_t>(extent.end - read_at, static_cast<off_t>(64 * kPiece)));
@@ -153,10 +157,10 @@ Status copy_extent(int from, int to, Extent extent) {
       if (n < 0 && (errno == ENOSPC || errno == EDQUOT || errno == EIO || errno == EFBIG))
         return sys::last_error("copy_file_range");
       in_kernel = false;  // other file systems, or a file that the call does not serve
-      piece = std::make_unique_for_overwrite<char[]>(kPiece);
+      piece = std::make_unique_for_overwrite<char[]>(in_pieces);
       continue;
     }
-    const ssize_t n = ::pread(from, piece.get(), std::min(wanted, kPiece), read_at);
+    const ssize_t n = ::pread(from, piece.get(), std::min(wanted, in_pieces), read_at);
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return sys::last_error("read");
     if (n == 0) return {};  // it became shorter meanwhile

@@ -186,6 +186,21 @@ TEST_P(RunVault, AllThatItMayKeepIsLimited) {
   EXPECT_EQ(contents({world.project, world.state}).count(std::string(48 << 10, 'b')), 1U);
 }
 
+TEST_P(RunVault, AFileThatItsOwnerMayOnlyWriteIsKeptAllTheSame) {
+  VaultWorld world(GetParam());
+  const std::string file = world.project + "/only-written";
+  put(file, "as it was");
+  world.give();
+  ASSERT_EQ(0, ::chmod(file.c_str(), 0200));
+  const auto outcome = world.shell_inside("echo more >>only-written");
+  EXPECT_EQ(outcome.status, 0) << outcome.err;
+  EXPECT_EQ(fs::status(file).permissions(), fs::perms::owner_write);
+  EXPECT_EQ(world.assent({"undo", "last"}).status, 0);
+  EXPECT_EQ(fs::status(file).permissions(), fs::perms::owner_write);
+  ::chmod(file.c_str(), 0600);
+  EXPECT_EQ(get(file), "as it was");
+}
+
 TEST_P(RunVault, WithoutItChangesAskAsTheyDidBefore) {
   World world(GetParam());
   put(world.root + "/off.toml", "version = 1\nname = \"off\"\nextends = [\"default\"]\n[vault]\nkeep = false\n");
