@@ -115,6 +115,18 @@ Room Vault::room_locked(std::uint64_t bytes) const {
   return Room::Enough;
 }
 
+Status Vault::make_sure_of_room(const Record& record, std::uint64_t bytes) {
+  switch (room_locked(bytes)) {
+    case Room::Enough:
+      return {};
+    case Room::TooLarge:
+      return cannot_keep(record, EFBIG);
+    case Room::Full:
+      return cannot_keep(record, EDQUOT);
+  }
+  return cannot_keep(record, EDQUOT);
+}
+
 Room Vault::room_for(std::uint64_t bytes) const {
   const std::lock_guard lock(mutex_);
   return room_locked(bytes);

@@ -141,6 +141,7 @@ class Vault {
   Result<Removal> copy_in(const Directory& directory, const std::string& at, const Target& judged,
                           std::uint64_t sequence, Record* record);
   [[nodiscard]] Room room_locked(std::uint64_t bytes) const;
+  Status make_sure_of_room(const Record& record, std::uint64_t bytes);
   Status sync_locked();
   void wake_syncer();
   void step(Step reached) const {

@@ -50,14 +50,7 @@ Status Vault::keep_content(int object, const Target& judged, std::uint64_t seque
   auto stat = sys::statx(object, "");
   if (!stat) return cannot_keep(record, stat.error().code);
   if (!S_ISREG(stat->stx_mode)) return {};
-  switch (room_locked(disk_bytes(*stat))) {
-    case Room::Enough:
-      break;
-    case Room::TooLarge:
-      return cannot_keep(record, EFBIG);
-    case Room::Full:
-      return cannot_keep(record, EDQUOT);
-  }
+  if (auto room = make_sure_of_room(record, disk_bytes(*stat)); !room) return room;
   if (auto status = ensure_open(sequence); !status) return status;
   record.size = stat->stx_size;
   record.links = stat->stx_nlink;
@@ -86,7 +79,7 @@ Status Vault::keep_content(int object, const Target& judged, std::uint64_t seque
     if (!noted) make_void(record);
   }
   if (!noted) {
-    if (auto objects = stores_[copy->store].objects()) ::unlinkat(*objects, last_name(copy->place), 0);
+    if (auto objects = stores_[copy->store].objects()) ::unlinkat(*objects, object_name(copy->place), 0);
     unkept_.try_emplace(sequence, noted.error());
     return noted;
   }
@@ -178,13 +171,13 @@ std::optional<Vault::Copy> Vault::take_prepared(const struct statx& now) {
   prepared_.erase(found);
   if (stamp(prepared.stat.stx_mtime) == stamp(now.stx_mtime) && prepared.stat.stx_size == now.stx_size)
     return Copy{prepared.store, prepared.place, prepared.how};
-  if (auto objects = stores_[prepared.store].objects()) ::unlinkat(*objects, last_name(prepared.place), 0);
+  if (auto objects = stores_[prepared.store].objects()) ::unlinkat(*objects, object_name(prepared.place), 0);
   return std::nullopt;
 }
 
 void Vault::drop_prepared() {
   for (const auto& [id, prepared] : prepared_) {
-    if (auto objects = stores_[prepared.store].objects()) ::unlinkat(*objects, last_name(prepared.place), 0);
+    if (auto objects = stores_[prepared.store].objects()) ::unlinkat(*objects, object_name(prepared.place), 0);
   }
   prepared_.clear();
 }

@@ -40,14 +40,7 @@ Result<Removal> Vault::keep_removed(const Directory& directory, const std::strin
   if (auto status = ensure_open(sequence); !status) return pass(std::move(status));
   if (S_ISDIR(judged.stat->stx_mode)) return remove_folder(directory, at, judged, record);
 
-  switch (room_locked(disk_bytes(*judged.stat))) {
-    case Room::Enough:
-      break;
-    case Room::TooLarge:
-      return cannot_keep(record, EFBIG);
-    case Room::Full:
-      return cannot_keep(record, EDQUOT);
-  }
+  if (auto room = make_sure_of_room(record, disk_bytes(*judged.stat)); !room) return pass(std::move(room));
   record.kind = Kind::Removed;
   record.size = judged.stat->stx_size;
   record.links = judged.stat->stx_nlink;
@@ -224,7 +217,7 @@ Result<Removal> Vault::copy_in(const Directory& directory, const std::string& at
     if (S_ISREG(stat.stx_mode)) {
       auto objects = stores_[copy->store].objects();
       if (!objects) return refuse(objects.error().code);
-      auto file = sys::openat(*objects, last_name(copy->place), O_RDONLY | O_NOFOLLOW);
+      auto file = sys::openat(*objects, object_name(copy->place), O_RDONLY | O_NOFOLLOW);
       if (!file || ::fdatasync(file->get()) != 0) return refuse(file ? errno : file.error().code);
     }
     step(Step::Copied);
