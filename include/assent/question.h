@@ -71,7 +71,8 @@ struct Question {
   std::vector<Vote> votes;  // who has said yes so far
 };
 
-enum class Consent { Yes, No, Stop };  // Stop: no, and end the agent
+enum class Consent { Yes, No, Stop };    // Stop: no, and end the agent
+std::string_view name(Consent consent);  // "yes" | "no" | "stop"
 
 struct Answer {
   std::uint64_t question = 0;

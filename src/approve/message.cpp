@@ -58,18 +58,6 @@ Json bytes_list(const std::vector<std::string>& words, std::size_t most_words, s
   return out;
 }
 
-std::string_view word(Consent consent) {
-  switch (consent) {
-    case Consent::Yes:
-      return "yes";
-    case Consent::No:
-      return "no";
-    case Consent::Stop:
-      return "stop";
-  }
-  return "no";
-}
-
 Json of(const SessionFacts& facts) {
   return {{"session", bytes(facts.session)},
           {"name", bytes(facts.name)},
@@ -126,7 +114,7 @@ Json of(const Question& question) {
 }
 
 Json of(const Answer& answer) {
-  Json out{{"question", answer.question},    {"consent", word(answer.consent)}, {"scope", name(answer.scope)},
+  Json out{{"question", answer.question},    {"consent", name(answer.consent)}, {"scope", name(answer.scope)},
            {"reason", bytes(answer.reason)}, {"who", bytes(answer.who)},        {"from", bytes(answer.from)},
            {"votes", of(answer.votes)},      {"took_ms", answer.took.count()}};
   if (answer.uid != static_cast<uid_t>(-1)) out["uid"] = answer.uid;
@@ -173,7 +161,7 @@ struct Encoder {
     return {{"is", "end"}, {"revision", m.revision}, {"unchanged", m.unchanged}};
   }
   Json operator()(const message::Give& m) const {
-    return {{"is", "give"},           {"id", bytes(m.id)},         {"consent", word(m.consent)},
+    return {{"is", "give"},           {"id", bytes(m.id)},         {"consent", name(m.consent)},
             {"scope", name(m.scope)}, {"reason", bytes(m.reason)}, {"confirm", bytes(m.confirm)}};
   }
   Json operator()(const message::Given& m) const { return {{"is", "given"}, {"missing", m.missing}}; }
@@ -272,7 +260,7 @@ class Decoder {
   Consent consent(Reader& from) {
     const std::string said = from.text("consent", 16);
     for (const auto one : {Consent::Yes, Consent::No, Consent::Stop}) {
-      if (said == word(one)) return one;
+      if (said == name(one)) return one;
     }
     good = false;
     return Consent::No;

@@ -69,6 +69,18 @@ std::string_view name(Verdict verdict) {
   return "deny";
 }
 
+std::string_view name(Consent consent) {
+  switch (consent) {
+    case Consent::Yes:
+      return "yes";
+    case Consent::No:
+      return "no";
+    case Consent::Stop:
+      return "stop";
+  }
+  return "no";
+}
+
 std::string to_string(const RuleRef& rule) {
   return rule.line > 0 ? rule.file + ":" + std::to_string(rule.line) : rule.file;
 }

@@ -2,7 +2,6 @@
 // objects that were judged as the agent's own. Only these may an undo put aside.
 #include <fcntl.h>
 
-#include <charconv>
 #include <memory>
 #include <unordered_set>
 #include <utility>
@@ -20,20 +19,6 @@ namespace assent::cli {
 namespace {
 
 using record::Json;
-
-// "device:inode:birth" as the record writes it: hexadecimal, the inode decimal. Zero: no id.
-FileId parse_id(std::string_view text) {
-  const auto first = text.find(':');
-  const auto second = first == std::string_view::npos ? first : text.find(':', first + 1);
-  if (second == std::string_view::npos) return {};
-  FileId id;
-  std::uint64_t birth = 0;
-  std::from_chars(text.data(), text.data() + first, id.device, 16);
-  std::from_chars(text.data() + first + 1, text.data() + second, id.inode, 10);
-  std::from_chars(text.data() + second + 1, text.data() + text.size(), birth, 16);
-  id.birth_ns = static_cast<std::int64_t>(birth);
-  return id;
-}
 
 class MadeIds {
  public:
@@ -78,7 +63,7 @@ class MadeIds {
 
  private:
   void add(const std::string& text) {
-    const FileId id = parse_id(text);
+    const FileId id = record::read_id(text);
     if (id.inode != 0 && id.birth_ns != 0) ids_.insert(without_device(id));
   }
   // A disk may have another device number after the machine was started anew.

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <sodium.h>
 
+#include <charconv>
+
 namespace assent::record {
 
 namespace {
@@ -73,6 +75,19 @@ std::uint64_t number_of(const Json& object, const char* name) {
 bool truth_of(const Json& object, const char* name) {
   const Json& truth = child_of(object, name);
   return truth.is_boolean() && truth.get<bool>();
+}
+
+FileId read_id(std::string_view text) {
+  const auto first = text.find(':');
+  const auto second = first == std::string_view::npos ? first : text.find(':', first + 1);
+  if (second == std::string_view::npos) return {};
+  FileId id;
+  std::uint64_t birth = 0;
+  std::from_chars(text.data(), text.data() + first, id.device, 16);
+  std::from_chars(text.data() + first + 1, text.data() + second, id.inode, 10);
+  std::from_chars(text.data() + second + 1, text.data() + text.size(), birth, 16);
+  id.birth_ns = static_cast<std::int64_t>(birth);
+  return id;
 }
 
 std::string_view kind_of(std::string_view line) {

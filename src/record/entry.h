@@ -9,6 +9,8 @@
 #include <string_view>
 #include <vector>
 
+#include "assent/file_id.h"
+
 namespace assent::record {
 
 using Json = nlohmann::json;
@@ -23,6 +25,9 @@ std::uint64_t number_of(const Json& object, const char* name);
 bool truth_of(const Json& object, const char* name);
 // A member object or array; an empty one where there is none.
 const Json& child_of(const Json& object, const char* name);
+
+// "device:inode:birth" (docs/audit-log.md). All zero: no id.
+FileId read_id(std::string_view text);
 
 // The kind of a line, found without reading the rest: "act", "outcome" …; empty: no line of ours.
 std::string_view kind_of(std::string_view line);

@@ -61,18 +61,6 @@ std::string_view word(NetSubject::Protocol protocol) {
   return "tcp";
 }
 
-std::string_view word(Consent consent) {
-  switch (consent) {
-    case Consent::Yes:
-      return "yes";
-    case Consent::No:
-      return "no";
-    case Consent::Stop:
-      return "stop";
-  }
-  return "no";
-}
-
 // "device:inode:birth": device and birth time in hex, so that two of them compare as text.
 void write_id(JsonWriter& line, const FileId& id) {
   if (id.inode == 0) return;
@@ -139,7 +127,7 @@ void write_rule(JsonWriter& line, const RuleRef& rule) {
 }
 
 void write_answer_members(JsonWriter& line, const Answer& answer) {
-  line.word("answer", word(answer.consent));
+  line.word("answer", name(answer.consent));
   line.bytes("by", answer.who);
   if (answer.uid != static_cast<uid_t>(-1)) line.number("by_uid", answer.uid);
   if (!answer.from.empty()) line.bytes("from", answer.from);

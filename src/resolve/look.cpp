@@ -16,24 +16,26 @@ int look(int directory, const char* name, struct statx& out) {
   return ::statx(directory, name, flags, STATX_BASIC_STATS | STATX_BTIME | abi::kStatxMntId, &out) == 0 ? 0 : errno;
 }
 
-int pin(int directory, const char* name, std::uint64_t flags, UniqueFd& out) {
+namespace {
+
+int pin_by(int directory, const char* name, std::uint64_t flags, std::uint64_t resolve, UniqueFd& out) {
   struct open_how how {};
   how.flags = flags | O_PATH | O_CLOEXEC;
-  how.resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
+  how.resolve = resolve | RESOLVE_NO_MAGICLINKS;
   const long fd = ::syscall(SYS_openat2, directory, name, &how, sizeof how);
   if (fd < 0) return errno;
   out.reset(static_cast<int>(fd));
   return 0;
 }
 
+}  // namespace
+
+int pin(int directory, const char* name, std::uint64_t flags, UniqueFd& out) {
+  return pin_by(directory, name, flags, RESOLVE_NO_SYMLINKS, out);
+}
+
 int pin_in_root(int root, const char* directory, UniqueFd& out) {
-  struct open_how how {};
-  how.flags = O_PATH | O_CLOEXEC | O_DIRECTORY;
-  how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
-  const long fd = ::syscall(SYS_openat2, root, directory, &how, sizeof how);
-  if (fd < 0) return errno;
-  out.reset(static_cast<int>(fd));
-  return 0;
+  return pin_by(root, directory, O_DIRECTORY, RESOLVE_IN_ROOT, out);
 }
 
 bool same_object(const struct statx& one, const struct statx& other) {

@@ -2,31 +2,16 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
-
 #include "base/show.h"
 #include "broker/broker.h"
 #include "broker/repair.h"
+#include "record/entry.h"
 #include "record/repair.h"
 #include "undo/catalog.h"
 
 namespace assent::session {
 
 namespace {
-
-// "device:inode:birth" as the record writes it: hexadecimal, the inode decimal.
-FileId parse_id(std::string_view text) {
-  FileId id;
-  const auto first = text.find(':');
-  const auto second = text.find(':', first + 1);
-  if (first == std::string_view::npos || second == std::string_view::npos) return id;
-  std::uint64_t birth = 0;
-  std::from_chars(text.data(), text.data() + first, id.device, 16);
-  std::from_chars(text.data() + first + 1, text.data() + second, id.inode, 10);
-  std::from_chars(text.data() + second + 1, text.data() + text.size(), birth, 16);
-  id.birth_ns = static_cast<std::int64_t>(birth);
-  return id;
-}
 
 struct Split {
   std::string directory;
@@ -45,13 +30,13 @@ std::optional<broker::HalfDone> half_done(const record::Interrupted& act) {
     if (object.operation != name(Operation::Delete) || object.id.empty()) continue;
     const Split place = split(object.path);
     out = broker::HalfDone{place.directory, broker::stage_name(act.nonce, act.sequence), place.name,
-                           parse_id(object.id), std::nullopt};
+                           record::read_id(object.id), std::nullopt};
   }
   if (!out) return out;
   for (const auto& object : act.objects) {
     if (object.operation != name(Operation::Rename) || object.id.empty()) continue;
     const Split place = split(object.path);
-    out->source = broker::HalfDone::Source{place.directory, place.name, parse_id(object.id)};
+    out->source = broker::HalfDone::Source{place.directory, place.name, record::read_id(object.id)};
   }
   return out;
 }
