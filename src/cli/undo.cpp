@@ -83,7 +83,8 @@ int take_back(const char* verb, const VaultPlace& place, const Asked& asked) {
   auto lock = lock_vault(place);
   if (!lock) return cannot(verb, lock.error().what, kFailed);
   const std::string& of = asked.transaction.id;
-  for (const auto& said : mend(place, of)) fmt::print(stderr, "assent: {}\n", said);
+  std::optional<undo::Manifest> manifest;
+  for (const auto& said : mend(place, of, &manifest)) fmt::print(stderr, "assent: {}\n", said);
 
   const bool is_redo = std::string_view(verb) == "redo";
   undo::RestoreOptions options;
@@ -97,7 +98,7 @@ int take_back(const char* verb, const VaultPlace& place, const Asked& asked) {
   }
   options.dry_run = asked.dry_run ? undo::DryRun::Yes : undo::DryRun::No;
   options.made_by_agent = made_by_agent(place, session_of(place, of));
-  auto restored = undo::restore(options);
+  auto restored = manifest ? undo::restore(options, std::move(*manifest)) : undo::restore(options);
   if (!restored) return cannot(verb, restored.error().what, restored.error().code == ENOENT ? kNegative : kFailed);
 
   RestoredView view;
@@ -114,8 +115,11 @@ int take_back(const char* verb, const VaultPlace& place, const Asked& asked) {
   asked.json ? print_json(view, *restored) : print_text(view, *restored);
   const bool one_record_missing = asked.transaction.sequence && restored->items.empty();
   if (one_record_missing) {
-    fmt::print(stderr, "assent: the vault keeps nothing for record {}: it changed nothing that was there before\n",
-               show(view.transaction));
+    fmt::print(
+        stderr,
+        "assent: the vault keeps nothing for record {}: it changed nothing that was there before, or content that "
+        "was kept already, before an earlier record of the session changed it\n",
+        show(view.transaction));
   }
   const bool whole = restored->conflicts == 0 && restored->failed == 0 && restored->damaged == 0 &&
                      view.unmatched.empty() && !one_record_missing;

@@ -62,6 +62,8 @@ void print_json(const std::string& transaction, const undo::Drill& drill) {
   out["good"] = drill.good;
   out["bad"] = drill.bad;
   out["bytes"] = drill.bytes;
+  out["compared"] = drill.compared;
+  out["noted"] = drill.noted;
   out["items"] = nlohmann::ordered_json::array();
   for (const auto& item : drill.items) {
     nlohmann::ordered_json each;
@@ -83,6 +85,9 @@ void print_text(const std::string& transaction, const undo::Drill& drill, bool a
   }
   fmt::print("drill {}: {} restored and compared, {}; {} good, {} bad\n", show(transaction),
              count_text(drill.items.size(), "object"), size_text(drill.bytes), drill.good, drill.bad);
+  if (drill.compared > 0 || drill.noted > 0)
+    fmt::print("content: {} compared with what an earlier drill found, {} noted for a later one\n", drill.compared,
+               drill.noted);
 }
 
 }  // namespace
@@ -98,6 +103,9 @@ int vault_drill(const VaultAsked& asked) {
   if (!scratch) return cannot("drill the vault", scratch.error().what, kFailed);
   const auto drill = undo::drill(asked.place.vault, found->id, scratch->path());
   if (!drill) return cannot("drill the vault", drill.error().what, kFailed);
+  if (drill->not_noted) {
+    fmt::print(stderr, "assent: cannot note the hashes for a later drill: {}\n", drill->not_noted->what);
+  }
   asked.json ? print_json(found->id, *drill) : print_text(found->id, *drill, asked.verbose);
   return drill->bad == 0 ? kOk : kNegative;
 }

@@ -69,6 +69,7 @@ bool is_something(const undo::Record& record) {
     case undo::Kind::Parent:
     case undo::Kind::Void:
     case undo::Kind::End:
+    case undo::Kind::Hashed:
       return false;
     case undo::Kind::Removed:
     case undo::Kind::Folder:
@@ -84,6 +85,7 @@ bool is_something(const undo::Record& record) {
 }
 
 bool kept_something(const VaultPlace& place, const std::string& transaction) {
+  if (const auto end = undo::end_of(place.vault, transaction); end && end->refers > 0) return true;
   auto manifest = manifest_of(place, transaction);
   return manifest && (manifest->damaged > 0 || std::ranges::any_of(manifest->records, is_something));
 }
@@ -105,6 +107,7 @@ Result<VaultPlace> find_vault() {
   VaultPlace out;
   out.state = error ? *state : canonical.string();
   out.vault = out.state + "/vault";
+  if (auto own = record::own_state(out.state); !own) return pass(std::move(own));
   return out;
 }
 
@@ -207,14 +210,18 @@ bool is_running(const VaultPlace& place, const std::string& transaction) {
   return folder && record::is_running(folder->get());
 }
 
-std::vector<std::string> mend(const VaultPlace& place, const std::string& transaction) {
+std::vector<std::string> mend(const VaultPlace& place, const std::string& transaction,
+                              std::optional<undo::Manifest>* as_read) {
   std::vector<std::string> said;
   if (is_running(place, transaction)) return said;
-  const auto manifest = manifest_of(place, transaction);
+  auto manifest = manifest_of(place, transaction);
   const bool ended = manifest && std::ranges::any_of(manifest->records, [](const undo::Record& each) {
                        return each.kind == undo::Kind::End;
                      });
-  if (ended && manifest->damaged == 0) return said;
+  if (ended && manifest->damaged == 0) {
+    if (as_read != nullptr) *as_read = std::move(*manifest);
+    return said;
+  }
   if (!ended) said = session::mend_past_sessions(place.state);
   auto recovered = undo::recover(place.vault, transaction);
   if (!recovered) {

@@ -12,6 +12,7 @@
 #include "assent/file_id.h"
 #include "assent/result.h"
 #include "assent/unique_fd.h"
+#include "undo/manifest.h"
 
 namespace assent::cli {
 
@@ -51,8 +52,9 @@ std::vector<std::string> undos_of(const VaultPlace& place, const std::string& se
 std::function<bool(const FileId&)> made_by_agent(const VaultPlace& place, const std::string& session);
 
 // What a session that was killed left is made whole first: its record, what its broker had set aside, its manifest.
-// Sentences for people.
-std::vector<std::string> mend(const VaultPlace& place, const std::string& transaction);
+// Sentences for people. `as_read`: gets the manifest where there was nothing to mend.
+std::vector<std::string> mend(const VaultPlace& place, const std::string& transaction,
+                              std::optional<undo::Manifest>* as_read = nullptr);
 
 // Waits for another one that works in the vault; says so on standard error. The lock goes with the descriptor.
 Result<UniqueFd> lock_vault(const VaultPlace& place);

@@ -41,6 +41,7 @@ std::string_view word_for(const KeptObject& object) {
     case undo::Kind::Made:
     case undo::Kind::Void:
     case undo::Kind::End:
+    case undo::Kind::Hashed:
       break;
   }
   return "";

@@ -2,12 +2,14 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include <algorithm>
 #include <atomic>
 
 #include "approve/scopes.h"
+#include "base/start_thread.h"
 #include "base/sys.h"
 #include "record/session_dir.h"
 #include "undo/catalog.h"
@@ -22,7 +24,9 @@ std::vector<std::string> find_stores(const Paths& paths, const decide::Settings&
   if (!settings.keep) return out;
   const std::string first = state_vault(paths);
   std::vector<std::string> folders{project};
-  for (const auto& folder : settings.gated) folders.push_back(folder.path);
+  for (const auto& folder : settings.gated) {
+    if (folder.path != project) folders.push_back(folder.path);
+  }
   for (const auto& folder : folders) {
     std::string place = undo::place_for(folder, first);
     // The agent writes there by itself.
@@ -35,6 +39,23 @@ std::vector<std::string> find_stores(const Paths& paths, const decide::Settings&
   }
   return out;
 }
+
+namespace {
+
+// To find out what is due, every transaction has to be looked at. That is done once in a while and not at every start.
+bool looked_lately(const undo::PruneOptions& options) {
+  constexpr std::int64_t kWhile = 600'000'000'000;
+  const std::string stamp = options.state_vault + "/.looked";
+  if (auto stat = sys::statx(AT_FDCWD, stamp.c_str())) {
+    const std::int64_t age = options.now_ns - (stat->stx_mtime.tv_sec * 1'000'000'000LL + stat->stx_mtime.tv_nsec);
+    if (age >= 0 && age < kWhile) return true;
+  }
+  auto made = sys::openat(AT_FDCWD, stamp.c_str(), O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+  if (made) (void)::futimens(made->get(), nullptr);
+  return false;
+}
+
+}  // namespace
 
 struct Retention::Shared {
   undo::PruneOptions options;
@@ -49,6 +70,7 @@ Retention::Retention(const Paths& paths, const decide::Settings& settings) : sha
   timespec now{};
   ::clock_gettime(CLOCK_REALTIME, &now);
   options.now_ns = now.tv_sec * 1'000'000'000LL + now.tv_nsec;
+  if (looked_lately(options)) return;
   if (!undo::prune_due(options)) return;
   options.is_running = [shared = shared_.get(), state = paths.state](const std::string& transaction) {
     if (shared->stop) return true;
@@ -56,12 +78,13 @@ Retention::Retention(const Paths& paths, const decide::Settings& settings) : sha
     auto folder = sys::openat(AT_FDCWD, record::session_path(state, transaction).c_str(), O_RDONLY | O_DIRECTORY);
     return folder && record::is_running(folder->get());
   };
-  thread_ = std::thread([shared = shared_] {
+  auto thread = start_thread([shared = shared_] {
     // One at a time, and never beside an undo or a drill.
     auto lock = sys::openat(AT_FDCWD, (shared->options.state_vault + "/.lock").c_str(), O_RDWR | O_CREAT, 0600);
     if (!lock || ::flock(lock->get(), LOCK_EX | LOCK_NB) != 0) return;
     (void)undo::prune(shared->options).has_value();
   });
+  if (thread) thread_ = std::move(*thread);
 }
 
 Retention::~Retention() {

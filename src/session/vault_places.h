@@ -18,7 +18,7 @@ std::string state_vault(const Paths& paths);
 std::vector<std::string> find_stores(const Paths& paths, const decide::Settings& settings, const std::string& project);
 
 // Removes what is older than vault.retention, or the oldest beyond vault.max_total, on a thread of its own while the
-// session runs. A transaction that runs, or is younger than a day, is never touched.
+// session runs; looked for once in ten minutes. A transaction that runs, or is younger than a day, is never touched.
 class Retention {
  public:
   Retention(const Paths& paths, const decide::Settings& settings);

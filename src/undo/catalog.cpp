@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -15,6 +16,7 @@
 #include "base/show.h"
 #include "base/sys.h"
 #include "undo/object.h"
+#include "undo/vault.h"
 
 namespace assent::undo {
 
@@ -129,6 +131,22 @@ Result<Kept> describe(const std::string& state_vault, const std::string& transac
   return described(state_vault, transaction, *manifest);
 }
 
+std::vector<std::string> transactions_about(const std::string& state_vault, const std::string& transaction) {
+  start_checksums();
+  std::vector<std::string> out;
+  for (const auto& name : names_in(state_vault)) {
+    if (!name.starts_with("undo-") && !name.starts_with("redo-")) continue;
+    auto file =
+        sys::openat(AT_FDCWD, fmt::format("{}/{}/{}", state_vault, name, kManifestName).c_str(), O_RDONLY | O_NOFOLLOW);
+    char head[1024];
+    const ssize_t n = file ? ::pread(file->get(), head, sizeof head, 0) : 0;
+    const std::string_view text(head, static_cast<std::size_t>(std::max<ssize_t>(n, 0)));
+    const auto begin = decode(text.substr(0, text.find('\n')));
+    if (begin && begin->kind == Kind::Begin && begin->path == transaction) out.push_back(name);
+  }
+  return out;
+}
+
 Result<std::vector<Kept>> list(const std::string& state_vault) {
   std::vector<Kept> out;
   for (const auto& name : names_in(state_vault)) {
@@ -171,10 +189,8 @@ Result<std::vector<KeptObject>> objects(const std::string& state_vault, const st
   return out;
 }
 
-namespace {
-
-// The last line of a manifest, where that is its end.
-std::optional<Record> last_line(const std::string& state_vault, const std::string& transaction) {
+std::optional<Record> end_of(const std::string& state_vault, const std::string& transaction) {
+  start_checksums();
   auto file =
       sys::openat(AT_FDCWD, (state_vault + "/" + transaction + "/" + kManifestName).c_str(), O_RDONLY | O_NOFOLLOW);
   if (!file) return std::nullopt;
@@ -190,14 +206,12 @@ std::optional<Record> last_line(const std::string& state_vault, const std::strin
   return record && record->kind == Kind::End ? record : std::nullopt;
 }
 
-}  // namespace
-
 std::uint64_t bytes_kept(const std::string& state_vault) {
   start_checksums();
   std::uint64_t out = 0;
   for (const auto& name : names_in(state_vault)) {
     if (!good_name(name)) continue;
-    if (const auto end = last_line(state_vault, name)) {
+    if (const auto end = end_of(state_vault, name)) {
       out += end->size;
     } else if (auto manifest = manifest_of(state_vault, name)) {
       for (const Record& each : manifest->records) out += holds_object(each) ? each.size : 0;
@@ -212,7 +226,7 @@ bool prune_due(const PruneOptions& options) {
   bool any_old_enough = false;
   for (const auto& name : names_in(options.state_vault)) {
     if (!good_name(name)) continue;
-    const auto end = last_line(options.state_vault, name);
+    const auto end = end_of(options.state_vault, name);
     std::int64_t last = end ? end->time : 0;
     if (!end) {  // was killed, or runs: the folder's own time will do
       auto stat = sys::statx(AT_FDCWD, (options.state_vault + "/" + name + "/" + kManifestName).c_str());
@@ -297,6 +311,23 @@ class Unlisted {
 
 }  // namespace
 
+namespace {
+
+// Until when a transaction that was killed can have lived; 0: until now. What changed later is somebody else's.
+std::int64_t killed_until(int folder, const Manifest& manifest) {
+  auto stat = sys::statx(folder, kManifestName);
+  if (!stat) return 0;
+  std::int64_t last = metadata_of(*stat).mtime;
+  for (const Record& record : manifest.records) last = std::max(last, record.time);
+  constexpr std::chrono::nanoseconds kLate = kSignOfLife + std::chrono::seconds(5);  // on a busy machine
+  timespec now{};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  const std::int64_t until = last + kLate.count();
+  return until < now.tv_sec * 1'000'000'000LL + now.tv_nsec ? until : 0;
+}
+
+}  // namespace
+
 Result<Recovered> recover(const std::string& state_vault, const std::string& transaction) {
   auto manifest = manifest_of(state_vault, transaction);
   // One that is lost is made anew from the mirrored tree; where each object was is its path in there.
@@ -336,6 +367,7 @@ Result<Recovered> recover(const std::string& state_vault, const std::string& tra
 
   auto folder = sys::openat(AT_FDCWD, (state_vault + "/" + transaction).c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
   if (!folder) return pass(std::move(folder));
+  const std::int64_t until = killed_until(folder->get(), *manifest);
   auto writer = ManifestWriter::open(folder->get());
   if (!writer) return pass(std::move(writer));
   if (lost) {
@@ -349,6 +381,7 @@ Result<Recovered> recover(const std::string& state_vault, const std::string& tra
   if (out.was_open) {
     Record end;
     end.kind = Kind::End;
+    end.until = until;
     for (const Record& record : manifest->records) end.size += holds_object(record) ? record.size : 0;
     if (auto order = writer->append(end); !order) return pass(std::move(order));
   }

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -40,6 +41,10 @@ struct Kept {  // one transaction
 Result<std::vector<Kept>> list(const std::string& state_vault);
 Result<Kept> describe(const std::string& state_vault, const std::string& transaction);
 Result<std::vector<KeptObject>> objects(const std::string& state_vault, const std::string& transaction);
+// The restores of a transaction, oldest first: their first lines name it.
+std::vector<std::string> transactions_about(const std::string& state_vault, const std::string& transaction);
+// The end of a transaction, where its last line says it; quick, however long the manifest is.
+std::optional<Record> end_of(const std::string& state_vault, const std::string& transaction);
 // Quick, for the limit: what the ends of the manifests say.
 std::uint64_t bytes_kept(const std::string& state_vault);
 
@@ -81,8 +86,11 @@ struct DrillItem {
 struct Drill {
   std::vector<DrillItem> items;
   std::uint64_t good = 0, bad = 0, bytes = 0;
+  std::uint64_t compared = 0, noted = 0;  // contents compared with what an earlier drill found; noted for a later one
+  std::optional<Error> not_noted;         // why the rest could not be noted
 };
-// Restores every kept object into the empty folder `scratch` and compares it with what was kept and noted.
+// Restores every kept object into the empty folder `scratch` and compares it with what was kept and noted; its content
+// with what the first drill found, which is written down.
 Result<Drill> drill(const std::string& state_vault, const std::string& transaction, const std::string& scratch);
 
 }  // namespace assent::undo

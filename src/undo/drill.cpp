@@ -5,8 +5,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <filesystem>
+#include <unordered_map>
 
 #include "base/show.h"
 #include "base/sys.h"
@@ -132,6 +134,42 @@ class Drilling {
   std::uint64_t number_ = 1;
 };
 
+// What content drills of this transaction have found: the first of them says what it is.
+class Hashes {
+ public:
+  explicit Hashes(int folder) : folder_(folder) {
+    auto known = read_manifest(folder, kHashesName);
+    if (!known) return;
+    for (Record& line : known->records) {
+      if (line.kind == Kind::Hashed) known_.try_emplace(line.refers, std::move(line.hash));
+    }
+  }
+  [[nodiscard]] const std::string* of(const Record& record) const {
+    const auto found = known_.find(record.order);
+    return found == known_.end() ? nullptr : &found->second;
+  }
+  void note(const Record& record, const std::string& hash) {
+    Record line;
+    line.kind = Kind::Hashed;
+    line.refers = record.order;
+    line.hash = hash;
+    fresh_.push_back(std::move(line));
+  }
+  Result<std::uint64_t> write() {
+    if (fresh_.empty()) return std::uint64_t{0};
+    auto writer = ManifestWriter::open(folder_, kHashesName);
+    if (!writer) return pass(std::move(writer));
+    if (auto status = writer->append_all(fresh_); !status) return pass(std::move(status));
+    if (auto status = writer->sync(); !status) return pass(std::move(status));
+    return fresh_.size();
+  }
+
+ private:
+  int folder_;
+  std::unordered_map<std::uint64_t, std::string> known_;  // by the order of the object's line
+  std::vector<Record> fresh_;
+};
+
 }  // namespace
 
 Result<Drill> drill(const std::string& state_vault, const std::string& transaction, const std::string& scratch) {
@@ -144,6 +182,9 @@ Result<Drill> drill(const std::string& state_vault, const std::string& transacti
   std::vector<std::string> stores{state_vault};
   Drill out;
   Drilling drilling(state_vault, transaction, scratch);
+  Hashes hashes(folder->get());
+  const bool ended =
+      std::ranges::any_of(manifest->records, [](const Record& record) { return record.kind == Kind::End; });
   for (const Record& record : manifest->records) {
     if (record.kind == Kind::Store) {
       stores.resize(std::max<std::size_t>(stores.size(), record.store + 1));
@@ -158,8 +199,22 @@ Result<Drill> drill(const std::string& state_vault, const std::string& transacti
       auto stat = place ? sys::statx(place->folder.get(), place->name.c_str()) : Result<struct statx>(fail(ENOENT));
       if (stat && same_object(sys::id_of(*stat), record.id)) continue;
     }
+    const std::string* known = item.hash.empty() ? nullptr : hashes.of(record);
+    if (known != nullptr && *known != item.hash) {
+      item.good = false;
+      item.why = "its content is not what an earlier drill found";
+    }
+    out.compared += known != nullptr ? 1 : 0;
+    // While the session runs its agent may still hold a descriptor of what it had open for writing.
+    if (item.good && known == nullptr && !item.hash.empty() && (ended || !record.written))
+      hashes.note(record, item.hash);
     ++(item.good ? out.good : out.bad);
     out.items.push_back(std::move(item));
+  }
+  if (auto noted = hashes.write(); noted) {
+    out.noted = *noted;
+  } else {
+    out.not_noted = noted.error();
   }
   return out;
 }

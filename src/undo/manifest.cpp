@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cstring>
 #include <unordered_set>
 
 #include "base/sys.h"
@@ -18,18 +19,26 @@ namespace assent::undo {
 
 namespace {
 
-constexpr std::array<std::string_view, 13> kKinds{"begin",   "store",   "removed", "folder", "content",
+constexpr std::array<std::string_view, 14> kKinds{"begin",   "store",   "removed", "folder", "content",
                                                   "changed", "renamed", "swapped", "parent", "placed",
-                                                  "made",    "void",    "end"};
+                                                  "made",    "void",    "end",     "hashed"};
 constexpr std::array<std::string_view, 3> kHows{"moved", "cloned", "copied"};
 constexpr std::size_t kDigits = 16;  // of the checksum
+constexpr char kHex[] = "0123456789abcdef";
 
 // Bytes of a value that must not stand in a line as they are: what separates fields and lines, and control bytes.
 void put_bytes(std::string& out, std::string_view bytes) {
-  constexpr char kHex[] = "0123456789abcdef";
+  const auto plain = [](char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return byte > 0x20 && byte != '%' && byte != 0x7f;
+  };
+  if (std::ranges::all_of(bytes, plain)) {
+    out.append(bytes);
+    return;
+  }
   for (const char c : bytes) {
     const auto byte = static_cast<unsigned char>(c);
-    if (byte <= 0x20 || byte == '%' || byte == 0x7f) {
+    if (!plain(c)) {
       out += '%';
       out += kHex[byte >> 4];
       out += kHex[byte & 15];
@@ -46,6 +55,10 @@ int hex_digit(char c) {
 }
 
 bool get_bytes(std::string_view text, std::string& out) {
+  if (text.find('%') == std::string_view::npos) {  // nearly all
+    out.assign(text);
+    return true;
+  }
   out.clear();
   for (std::size_t i = 0; i < text.size(); ++i) {
     if (text[i] != '%') {
@@ -85,8 +98,17 @@ void put_field(std::string& out, std::string_view key, std::string_view value) {
 }
 
 void put_id(std::string& out, std::string_view key, const FileId& id) {
-  fmt::format_to(std::back_inserter(out), " {}={:x}:{}:{:x}", key, id.device, id.inode,
-                 static_cast<std::uint64_t>(id.birth_ns));
+  char text[64];
+  char* const end = text + sizeof text;
+  char* at = std::to_chars(text, end, id.device, 16).ptr;
+  *at++ = ':';
+  at = std::to_chars(at, end, id.inode).ptr;
+  *at++ = ':';
+  at = std::to_chars(at, end, static_cast<std::uint64_t>(id.birth_ns), 16).ptr;
+  out += ' ';
+  out += key;
+  out += '=';
+  out.append(text, at);
 }
 
 bool get_id(std::string_view text, FileId& out) {
@@ -118,32 +140,40 @@ std::optional<std::size_t> place_in(const std::array<std::string_view, N>& words
   return static_cast<std::size_t>(at - words.begin());
 }
 
+// The length is known to the compiler, so it is one comparison of numbers.
+template <std::size_t N>
+bool is(std::string_view key, const char (&word)[N]) {
+  return key.size() == N - 1 && std::memcmp(key.data(), word, N - 1) == 0;
+}
+
 bool set_field(Record& record, std::string_view key, std::string_view value) {
-  if (key == "order") return get_number(value, record.order);
-  if (key == "seq") return get_number(value, record.sequence);
-  if (key == "time") return get_number(value, record.time);
-  if (key == "path") return get_bytes(value, record.path);
-  if (key == "other") return get_bytes(value, record.other);
-  if (key == "id") return get_id(value, record.id);
-  if (key == "other_id") return get_id(value, record.other_id);
-  if (key == "mode") return get_number(value, record.metadata.mode);
-  if (key == "uid") return get_number(value, record.metadata.uid);
-  if (key == "gid") return get_number(value, record.metadata.gid);
-  if (key == "atime") return get_number(value, record.metadata.atime);
-  if (key == "mtime") return get_number(value, record.metadata.mtime);
-  if (key == "flags") return get_number(value, record.metadata.flags.emplace());
-  if (key == "size") return get_number(value, record.size);
-  if (key == "links") return get_number(value, record.links);
-  if (key == "store") return get_number(value, record.store);
-  if (key == "place") return get_bytes(value, record.place);
-  if (key == "refers") return get_number(value, record.refers);
-  if (key == "written") return record.written = true;
-  if (key == "how") {
+  if (is(key, "order")) return get_number(value, record.order);
+  if (is(key, "seq")) return get_number(value, record.sequence);
+  if (is(key, "time")) return get_number(value, record.time);
+  if (is(key, "path")) return get_bytes(value, record.path);
+  if (is(key, "other")) return get_bytes(value, record.other);
+  if (is(key, "id")) return get_id(value, record.id);
+  if (is(key, "other_id")) return get_id(value, record.other_id);
+  if (is(key, "mode")) return get_number(value, record.metadata.mode);
+  if (is(key, "uid")) return get_number(value, record.metadata.uid);
+  if (is(key, "gid")) return get_number(value, record.metadata.gid);
+  if (is(key, "atime")) return get_number(value, record.metadata.atime);
+  if (is(key, "mtime")) return get_number(value, record.metadata.mtime);
+  if (is(key, "flags")) return get_number(value, record.metadata.flags.emplace());
+  if (is(key, "size")) return get_number(value, record.size);
+  if (is(key, "links")) return get_number(value, record.links);
+  if (is(key, "store")) return get_number(value, record.store);
+  if (is(key, "place")) return get_bytes(value, record.place);
+  if (is(key, "refers")) return get_number(value, record.refers);
+  if (is(key, "hash")) return get_bytes(value, record.hash);
+  if (is(key, "until")) return get_number(value, record.until);
+  if (is(key, "written")) return record.written = true;
+  if (is(key, "how")) {
     const auto how = place_in(kHows, value);
     if (how) record.how = static_cast<How>(*how);
     return how.has_value();
   }
-  if (key == "xattr") {
+  if (is(key, "xattr")) {
     auto& [attribute, bytes] = record.metadata.xattrs.emplace_back();
     const auto middle = value.find('=');
     return middle != std::string_view::npos && get_bytes(value.substr(0, middle), attribute) &&
@@ -158,9 +188,10 @@ std::string_view name(Kind kind) { return kKinds[static_cast<std::size_t>(kind)]
 
 bool start_checksums() { return ::sodium_init() >= 0; }
 
-std::string encode(const Record& record) {
-  std::string out;
-  out.reserve(320 + record.path.size() * 2);
+namespace {
+
+void encode_onto(std::string& out, const Record& record) {
+  const std::size_t begin = out.size();
   out.append(kDigits, '0');
   out += ' ';
   out += name(record.kind);
@@ -196,33 +227,54 @@ std::string encode(const Record& record) {
   }
   if (record.written) out += " written=1";
   if (record.refers != 0) put_number(out, "refers", record.refers);
-  const std::string sum = fmt::format("{:016x}", checksum(std::string_view(out).substr(kDigits)));
-  out.replace(0, kDigits, sum);
+  if (!record.hash.empty()) put_field(out, "hash", record.hash);
+  if (record.until != 0) put_number(out, "until", record.until);
+  std::uint64_t sum = checksum(std::string_view(out).substr(begin + kDigits));
+  for (std::size_t digit = kDigits; digit-- > 0; sum >>= 4) out[begin + digit] = kHex[sum & 15];
   out += '\n';
-  return out;
 }
 
-std::optional<Record> decode(std::string_view line) {
+bool decode_into(std::string_view line, Record& record) {
   if (line.ends_with('\n')) line.remove_suffix(1);
-  if (line.size() < kDigits + 2) return std::nullopt;
-  if (line.substr(0, kDigits) != fmt::format("{:016x}", checksum(line.substr(kDigits)))) return std::nullopt;
+  if (line.size() < kDigits + 2) return false;
+  std::uint64_t said = 0;
+  for (const char c : line.substr(0, kDigits)) {
+    const int digit = hex_digit(c);
+    if (digit < 0) return false;
+    said = (said << 4) | static_cast<std::uint64_t>(digit);
+  }
+  if (said != checksum(line.substr(kDigits))) return false;
   line.remove_prefix(kDigits + 1);
-  Record record;
   const auto kind = place_in(kKinds, line.substr(0, line.find(' ')));
-  if (!kind) return std::nullopt;
+  if (!kind) return false;
   record.kind = static_cast<Kind>(*kind);
   for (auto space = line.find(' '); space != std::string_view::npos;) {
     line.remove_prefix(space + 1);
     space = line.find(' ');
     const std::string_view field = line.substr(0, space);
     const auto equals = field.find('=');
-    if (equals == std::string_view::npos) return std::nullopt;
+    if (equals == std::string_view::npos) return false;
     int format = 0;
     if (field.substr(0, equals) == "format" && (!get_number(field.substr(equals + 1), format) || format > kFormat))
-      return std::nullopt;
-    if (!set_field(record, field.substr(0, equals), field.substr(equals + 1))) return std::nullopt;
+      return false;
+    if (!set_field(record, field.substr(0, equals), field.substr(equals + 1))) return false;
   }
-  return record;
+  return true;
+}
+
+}  // namespace
+
+std::string encode(const Record& record) {
+  std::string out;
+  out.reserve(320 + record.path.size() * 2);
+  encode_onto(out, record);
+  return out;
+}
+
+std::optional<Record> decode(std::string_view line) {
+  std::optional<Record> out(std::in_place);
+  if (!decode_into(line, *out)) out.reset();
+  return out;
 }
 
 namespace {
@@ -252,9 +304,9 @@ Status each_line(int fd, Each&& each) {
 
 }  // namespace
 
-Result<ManifestWriter> ManifestWriter::open(int folder) {
+Result<ManifestWriter> ManifestWriter::open(int folder, const char* name) {
   if (!start_checksums()) return fail(EIO, "cannot start libsodium");
-  auto fd = sys::openat(folder, kManifestName, O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW, 0600);
+  auto fd = sys::openat(folder, name, O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW, 0600);
   if (!fd) return fail(fd.error().code, "cannot open the vault's manifest: " + fd.error().what);
   ManifestWriter out(std::move(*fd));
   char last = '\n';
@@ -274,16 +326,25 @@ Result<ManifestWriter> ManifestWriter::open(int folder) {
 }
 
 Result<std::uint64_t> ManifestWriter::append(Record& record) {
+  if (auto status = append_all(std::span(&record, 1)); !status) return pass(std::move(status));
+  return record.order;
+}
+
+Status ManifestWriter::append_all(std::span<Record> records) {
   timespec now{};
   ::clock_gettime(CLOCK_REALTIME, &now);
-  record.order = next_;
-  record.time = now.tv_sec * 1'000'000'000 + now.tv_nsec;
-  const std::string line = encode(record);
-  const ssize_t written = ::write(fd_.get(), line.data(), line.size());
-  if (written == static_cast<ssize_t>(line.size())) {
-    size_ += line.size();
-    ++next_;
-    return record.order;
+  lines_.clear();
+  std::uint64_t order = next_;
+  for (Record& record : records) {
+    record.order = order++;
+    record.time = now.tv_sec * 1'000'000'000 + now.tv_nsec;
+    encode_onto(lines_, record);
+  }
+  const ssize_t written = ::write(fd_.get(), lines_.data(), lines_.size());
+  if (written == static_cast<ssize_t>(lines_.size())) {
+    size_ += lines_.size();
+    next_ = order;
+    return {};
   }
   const int code = written < 0 ? errno : ENOSPC;
   // Half a line would make the next one unreadable too.
@@ -298,25 +359,25 @@ Status ManifestWriter::sync() {
   return {};
 }
 
-Result<Manifest> read_manifest(int folder) {
+Result<Manifest> read_manifest(int folder, const char* name) {
   if (!start_checksums()) return fail(EIO, "cannot start libsodium");
-  auto fd = sys::openat(folder, kManifestName, O_RDONLY | O_NOFOLLOW);
+  auto fd = sys::openat(folder, name, O_RDONLY | O_NOFOLLOW);
   if (!fd) return fail(fd.error().code, "cannot open the vault's manifest: " + fd.error().what);
   Manifest out;
+  constexpr std::uint64_t kShortLine = 256;
+  if (auto stat = sys::statx(fd->get(), "")) out.records.reserve(stat->stx_size / kShortLine);
   std::unordered_set<std::uint64_t> never;
   auto status = each_line(fd->get(), [&](std::string_view line) {
     if (line.empty()) return;
-    auto record = decode(line);
-    if (!record) {
-      ++out.damaged;
-    } else if (record->kind == Kind::Void) {
-      never.insert(record->refers);
-    } else {
-      out.records.push_back(std::move(*record));
-    }
+    Record& record = out.records.emplace_back();
+    const bool good = decode_into(line, record);
+    if (good && record.kind != Kind::Void) return;
+    if (good) never.insert(record.refers);
+    if (!good) ++out.damaged;
+    out.records.pop_back();
   });
   if (!status) return pass(std::move(status));
-  std::erase_if(out.records, [&](const Record& record) { return never.contains(record.order); });
+  if (!never.empty()) std::erase_if(out.records, [&](const Record& each) { return never.contains(each.order); });
   return out;
 }
 

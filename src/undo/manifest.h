@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -20,6 +21,8 @@ namespace assent::undo {
 
 inline constexpr int kFormat = 1;
 inline constexpr const char* kManifestName = "manifest";
+inline constexpr const char* kHashesName =
+    "hashes";  // in lines of the same form; where it is lost a drill begins it anew
 
 // What a restored object gets back beside its bytes. Times in nanoseconds since the epoch.
 struct Metadata {
@@ -48,6 +51,7 @@ enum class Kind {
   Made,     // folder `path` was made anew (an undo)
   Void,     // the act of line `refers` did not happen after all
   End,      // the transaction is over
+  Hashed,   // of the other file: a drill found that the content of line `refers` has the hash `hash`
 };
 std::string_view name(Kind kind);
 
@@ -70,6 +74,8 @@ struct Record {
   How how = How::Moved;
   bool written = false;  // the agent had it open for writing before: it may have changed after it was kept
   std::uint64_t refers = 0;
+  std::string hash;
+  std::int64_t until = 0;  // of an end that was written later, for one that was killed: at the latest when
 };
 
 // Once before encode() and decode(); ManifestWriter::open and read_manifest do it. False: there is no libsodium.
@@ -81,10 +87,11 @@ std::optional<Record> decode(std::string_view line);
 class ManifestWriter {
  public:
   // Makes `folder`/manifest, or goes on with one that is there (its last order is read).
-  static Result<ManifestWriter> open(int folder);
+  static Result<ManifestWriter> open(int folder, const char* name = kManifestName);
 
   // Fills in order and time. One write(2): it is there after kill -9. ENOSPC and the like: nothing was written.
   Result<std::uint64_t> append(Record& record);
+  Status append_all(std::span<Record> records);  // the same, all in one write
   Status sync();
   [[nodiscard]] int fd() const { return fd_.get(); }
 
@@ -93,12 +100,13 @@ class ManifestWriter {
   UniqueFd fd_;
   std::uint64_t next_ = 1;
   std::uint64_t size_ = 0;
+  std::string lines_;  // the last ones; kept for its room
 };
 
 struct Manifest {
   std::vector<Record> records;  // in order, without those that were made void
   std::uint64_t damaged = 0;    // lines that could not be read; objects of those are found by looking
 };
-Result<Manifest> read_manifest(int folder);
+Result<Manifest> read_manifest(int folder, const char* name = kManifestName);
 
 }  // namespace assent::undo

@@ -276,6 +276,11 @@ Result<How> copy_content(int from, int to) {
   return How::Copied;
 }
 
+bool shares_blocks(int from, int folder) {
+  auto trial = sys::openat(folder, ".", O_WRONLY | O_TMPFILE, 0600);
+  return trial && ::ioctl(trial->get(), FICLONE, from) == 0;
+}
+
 Status replace_content(int from, int to) {
   if (::ioctl(to, FICLONE, from) == 0) {
     auto stat = sys::statx(from, "");
@@ -390,6 +395,14 @@ int rename_noreplace(int from_folder, const char* from, int to_folder, const cha
   if (::statx(to_folder, to, AT_SYMLINK_NOFOLLOW, STATX_INO, &there) == 0) return EEXIST;
   if (errno != ENOENT) return errno;
   return ::renameat(from_folder, from, to_folder, to) == 0 ? 0 : errno;
+}
+
+int rename_exactly(const FileId& id, int from_folder, const char* from, int to_folder, const char* to) {
+  if (const int code = rename_noreplace(from_folder, from, to_folder, to); code != 0) return code;
+  auto caught = sys::statx(to_folder, to);
+  if (caught && same_object(sys::id_of(*caught), id)) return 0;
+  (void)rename_noreplace(to_folder, to, from_folder, from);
+  return ESTALE;
 }
 
 }  // namespace assent::undo

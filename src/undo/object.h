@@ -39,6 +39,8 @@ bool same_object(const FileId& a, const FileId& b);
 
 // The content of `from` into the empty file `to`: shared blocks where the file system can, else the bytes, holes kept.
 Result<How> copy_content(int from, int to);
+// Whether a file in `folder` could be a clone of `from`.
+bool shares_blocks(int from, int folder);
 // Makes `to` hold exactly what `from` holds, whatever it held before.
 Status replace_content(int from, int to);
 // EBADMSG where they differ.
@@ -57,5 +59,7 @@ Result<Place> open_place(const std::string& path);
 
 // rename that never replaces (EEXIST); 0 or an errno.
 int rename_noreplace(int from_folder, const char* from, int to_folder, const char* to);
+// The same of this very object: where another one had the name by then, it goes back there, and it is ESTALE.
+int rename_exactly(const FileId& id, int from_folder, const char* from, int to_folder, const char* to);
 
 }  // namespace assent::undo

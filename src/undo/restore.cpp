@@ -50,7 +50,11 @@ Result<Restored> restore(const RestoreOptions& options) {
   }
   auto manifest = read_manifest(folder->get());
   if (!manifest) return pass(std::move(manifest));
-  return Restorer(options, std::move(*manifest)).run();
+  return restore(options, std::move(*manifest));
+}
+
+Result<Restored> restore(const RestoreOptions& options, Manifest manifest) {
+  return Restorer(options, std::move(manifest)).run();
 }
 
 }  // namespace assent::undo

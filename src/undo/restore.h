@@ -15,6 +15,7 @@
 
 #include "assent/file_id.h"
 #include "assent/result.h"
+#include "undo/manifest.h"
 
 namespace assent::undo {
 
@@ -61,6 +62,7 @@ struct Restored {
 };
 
 Result<Restored> restore(const RestoreOptions& options);
+Result<Restored> restore(const RestoreOptions& options, Manifest manifest);  // as it was read just now
 
 // "undo-20261121-021530-4f2a": sorts by time among themselves.
 std::string new_undo_id();

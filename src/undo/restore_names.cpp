@@ -14,9 +14,7 @@
 namespace assent::undo {
 
 Status Restorer::note_metadata(const std::string& path, const Found& now) {
-  auto host = folder(folder_of(path));
-  if (!host) return pass(std::move(host));
-  auto object = sys::openat(*host, last_name(path).c_str(), O_PATH | O_NOFOLLOW);
+  auto object = pin(path, now);
   if (!object) return pass(std::move(object));
   auto metadata = read_metadata(object->get(), now.stat, Flags::Yes);
   if (!metadata) return pass(std::move(metadata));
@@ -36,9 +34,7 @@ void Restorer::give_metadata_back(const Record& record) {
                 now.there ? "another object has its name now" : "it is not there");
   }
   if (dry()) return tell(record.path, "metadata", Done::Restored);
-  auto host = folder(folder_of(record.path));
-  if (!host) return failed(record.path, "metadata", host.error());
-  auto object = sys::openat(*host, last_name(record.path).c_str(), O_PATH | O_NOFOLLOW);
+  auto object = pin(record.path, now);
   if (!object) return failed(record.path, "metadata", object.error());
   auto current = read_metadata(object->get(), now.stat, record.metadata.flags ? Flags::Yes : Flags::No);
   if (current && as_it_was(*current, record.metadata)) return tell(record.path, "metadata", Done::Already);
@@ -46,7 +42,7 @@ void Restorer::give_metadata_back(const Record& record) {
   if (auto status = apply_metadata(object->get(), record.metadata); !status)
     return failed(record.path, "metadata", status.error());
   step();
-  if (S_ISDIR(record.metadata.mode)) last_touches_[record.path] = {record.metadata, Touch::Everything};
+  if (S_ISDIR(record.metadata.mode)) last_touches_[record.path] = {record.metadata, Touch::Everything, now.id};
   tell(record.path, "metadata", Done::Restored);
 }
 
@@ -79,7 +75,8 @@ void Restorer::rename_back(const Record& record) {
   const int source = *from;
   auto to = folder(folder_of(record.path));
   if (!to) return failed(record.path, "name", to.error());
-  if (const int code = rename_noreplace(source, last_name(record.other).c_str(), *to, last_name(record.path).c_str());
+  if (const int code =
+          rename_exactly(there.id, source, last_name(record.other).c_str(), *to, last_name(record.path).c_str());
       code != 0) {
     vault_->did_not_happen(line);
     return failed(
@@ -136,7 +133,7 @@ void Restorer::remember_times(const Record& record) {
   if (newer_folders_.contains(record.path)) return;
   const Found now = look(record.path);
   if (!is(now, record.id)) return;
-  const auto [at, fresh] = last_touches_.try_emplace(record.path, record.metadata, Touch::Times);
+  const auto [at, fresh] = last_touches_.try_emplace(record.path, LastTouch{record.metadata, Touch::Times, now.id});
   if (!fresh) {
     at->second.metadata.atime = record.metadata.atime;
     at->second.metadata.mtime = record.metadata.mtime;
@@ -163,22 +160,27 @@ void Restorer::take_in_again(const Record& record) {
   }
   const std::string kept = vault_path(record);
   if (auto status = note_times_of(folder_of(record.path)); !status) return failed(record.path, what, status.error());
-  Record line = record;
-  line.kind = Kind::Removed;
-  line.store = own_store(record.store);
+  Record line = taken_in_record(record);
   if (auto status = note(line); !status) return failed(record.path, what, status.error());
   auto from = folder(folder_of(record.path));
   if (!from) return failed(record.path, what, from.error());
   const int source = *from;
   auto to = folder(folder_of(kept));
-  const int code =
-      to ? rename_noreplace(source, last_name(record.path).c_str(), *to, last_name(kept).c_str()) : to.error().code;
+  const int code = to ? rename_exactly(now.id, source, last_name(record.path).c_str(), *to, last_name(kept).c_str())
+                      : to.error().code;
   if (code != 0) {
     vault_->did_not_happen(line);
     return failed(record.path, what, Error{code, "it cannot go back into the vault"});
   }
   step();
   tell(record.path, what, Done::Restored);
+}
+
+Record Restorer::taken_in_record(const Record& record) const {
+  Record line = record;
+  line.kind = Kind::Removed;
+  line.store = own_store(record.store);
+  return line;
 }
 
 void Restorer::remove_made(const Record& record) {

@@ -40,13 +40,27 @@ void Restorer::put_back(const Record& record) {
   } else if (auto status = moved ? move_out(record, kept) : copy_out(record, kept); !status) {
     return failed(record.path, what, status.error());
   }
-  tell(record.path, what, Done::Restored, record.written ? "the agent had it open for writing" : "");
+  tell(record.path, what, Done::Restored, doubt_of(record));
+}
+
+std::string Restorer::doubt_of(const Record& record) {
+  return record.written ? "the agent had it open for writing" : "";
 }
 
 bool Restorer::is_same_as_copy(const Record& record, const Found& now) {
   if (S_ISDIR(now.stat.stx_mode) || (now.stat.stx_mode & S_IFMT) != (record.metadata.mode & S_IFMT)) return false;
-  if (!S_ISREG(now.stat.stx_mode)) return true;
   auto host = folder(folder_of(record.path));
+  if (!S_ISREG(now.stat.stx_mode)) {
+    auto kept = sys::openat(AT_FDCWD, vault_path(record).c_str(), O_PATH | O_NOFOLLOW);
+    auto stat = kept ? sys::statx(kept->get(), "") : Result<struct statx>(fail(ENOENT));
+    if (!host || !stat || (stat->stx_mode & S_IFMT) != (now.stat.stx_mode & S_IFMT)) return false;
+    if (S_ISLNK(now.stat.stx_mode)) {
+      const auto is = sys::readlinkat(*host, last_name(record.path).c_str());
+      const auto was = sys::readlinkat(kept->get(), "");
+      return is && was && *is == *was;
+    }
+    return stat->stx_rdev_major == now.stat.stx_rdev_major && stat->stx_rdev_minor == now.stat.stx_rdev_minor;
+  }
   auto a = host ? sys::openat(*host, last_name(record.path).c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
                 : Result<UniqueFd>(fail(ENOENT));
   auto b = sys::openat(AT_FDCWD, vault_path(record).c_str(), O_RDONLY | O_NOFOLLOW);
@@ -101,6 +115,9 @@ Status Restorer::copy_out(const Record& record, const std::string& kept) {
   if (!object) return pass(std::move(object));
   auto stat = sys::statx(object->get(), "");
   if (!stat) return pass(std::move(stat));
+  // Nobody writes to a copy once it was made: a disk or somebody else has lost some of it.
+  if (S_ISREG(record.metadata.mode) && (!S_ISREG(stat->stx_mode) || stat->stx_size != record.size))
+    return fail(EBADMSG, "its copy in the vault is damaged");
   auto to = folder(folder_of(record.path));
   if (!to) return pass(std::move(to));
   if (auto status = note_times_of(folder_of(record.path)); !status) return status;
@@ -109,7 +126,7 @@ Status Restorer::copy_out(const Record& record, const std::string& kept) {
   if (!copied) return pass(std::move(copied));
   step();
   const auto fail_with = [&](Error error) -> Status {
-    ::unlinkat(*to, stage.c_str(), 0);  // our own copy
+    if (error.code != ESTALE) ::unlinkat(*to, stage.c_str(), 0);  // our own copy; else somebody put another one there
     return fail(error.code, std::move(error.what));
   };
   auto made = sys::openat(*to, stage.c_str(), O_PATH | O_NOFOLLOW);
@@ -122,7 +139,7 @@ Status Restorer::copy_out(const Record& record, const std::string& kept) {
   placed.other_id = record.id;
   placed.how = How::Copied;
   if (auto status = note(placed); !status) return fail_with(status.error());
-  if (const int code = rename_noreplace(*to, stage.c_str(), *to, last_name(record.path).c_str()); code != 0) {
+  if (const int code = rename_exactly(placed.id, *to, stage.c_str(), *to, last_name(record.path).c_str()); code != 0) {
     vault_->did_not_happen(placed);
     return fail_with(Error{code, "rename"});
   }
@@ -134,8 +151,9 @@ Status Restorer::copy_out(const Record& record, const std::string& kept) {
 void Restorer::make_folder(const Record& record) {
   const Found now = look(record.path);
   if (now.there && S_ISDIR(now.stat.stx_mode)) {
+    const bool ours = is(now, record.id);  // an earlier restore has made it
     remade_[record.id] = now.id;
-    if (told_folders_.insert(record.path).second) take_over_folder(record, now);
+    if (told_folders_.insert(record.path).second) take_over_folder(record, now, ours);
     return;
   }
   if (!folders_above(record.path)) return no_folder(record.path, "folder");
@@ -152,9 +170,11 @@ void Restorer::make_folder(const Record& record) {
   const std::string name = last_name(record.path);
   if (auto status = note_times_of(folder_of(record.path)); !status)
     return failed(record.path, "folder", status.error());
-  if (::mkdirat(*parent, name.c_str(), 0700) != 0) return failed(record.path, "folder", Error{errno, "mkdir"});
+  // Under a name of ours until its line is written: by that it is known again, should we be killed.
+  const std::string stage = fmt::format(".assent-{}-{}", options_.new_transaction, ++step_number_);
+  if (::mkdirat(*parent, stage.c_str(), 0700) != 0) return failed(record.path, "folder", Error{errno, "mkdir"});
   step();
-  auto made = sys::openat(*parent, name.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW);
+  auto made = sys::openat(*parent, stage.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW);
   auto stat = made ? sys::statx(made->get(), "") : Result<struct statx>(fail(ENOENT));
   if (!stat) return failed(record.path, "folder", stat.error());
   Record line;
@@ -164,26 +184,35 @@ void Restorer::make_folder(const Record& record) {
   line.id = sys::id_of(*stat);
   line.other_id = record.id;
   line.metadata = record.metadata;
-  if (auto status = note(line); !status) return failed(record.path, "folder", status.error());
+  if (auto status = note(line); !status) {
+    ::unlinkat(*parent, stage.c_str(), AT_REMOVEDIR);
+    return failed(record.path, "folder", status.error());
+  }
+  if (const int code = rename_exactly(line.id, *parent, stage.c_str(), *parent, name.c_str()); code != 0) {
+    vault_->did_not_happen(line);
+    ::unlinkat(*parent, stage.c_str(), AT_REMOVEDIR);
+    return failed(record.path, "folder", Error{code, "rename"});
+  }
+  step();
   remade_[record.id] = line.id;
   // What is put into it needs our own rights; the mode it had comes at the end, with the times.
-  last_touches_[record.path] = {record.metadata, Touch::Everything};
+  last_touches_[record.path] = {record.metadata, Touch::Everything, line.id};
   tell(record.path, "folder", Done::Restored);
 }
 
 // A folder of the agent's stands where one was removed: it stays, what comes back goes into it, and it is as the old
-// one was. Somebody else's keeps what it is.
-void Restorer::take_over_folder(const Record& record, const Found& now) {
-  if (!is_agents(now)) return tell(record.path, "folder", Done::Already);
-  auto host = folder(folder_of(record.path));
-  auto object =
-      host ? sys::openat(*host, last_name(record.path).c_str(), O_PATH | O_NOFOLLOW) : Result<UniqueFd>(fail(ENOENT));
+// one was; so does one that a restore has made before this one. Somebody else's keeps what it is.
+void Restorer::take_over_folder(const Record& record, const Found& now, bool ours) {
+  if (!ours && !is_agents(now)) return tell(record.path, "folder", Done::Already);
+  auto object = pin(record.path, now);
   if (!object) return failed(record.path, "folder", object.error());
   auto current = read_metadata(object->get(), now.stat);
-  if (current && as_it_was(*current, record.metadata)) return tell(record.path, "folder", Done::Already);
+  Metadata wanted = record.metadata;
+  if (ours && current) wanted.mtime = current->mtime;  // times of folders have lines of their own
+  if (current && as_it_was(*current, wanted)) return tell(record.path, "folder", Done::Already);
   if (!dry()) {
     if (auto status = note_metadata(record.path, now); !status) return failed(record.path, "folder", status.error());
-    last_touches_[record.path] = {record.metadata, Touch::Everything};
+    last_touches_[record.path] = {record.metadata, Touch::Everything, now.id};
   }
   tell(record.path, "folder", Done::Restored);
 }
@@ -205,9 +234,7 @@ void Restorer::give_content_back(const Record& record) {
     return tell(record.path, "content", Done::Restored);
   }
   if (dry() && planned_.contains(record.path)) return tell(record.path, "content", Done::Restored);
-  auto host = folder(folder_of(record.path));
-  if (!host) return failed(record.path, "content", host.error());
-  auto object = sys::openat(*host, last_name(record.path).c_str(), O_PATH | O_NOFOLLOW);
+  auto object = pin(record.path, now);
   if (!object) return failed(record.path, "content", object.error());
   auto copy = sys::openat(AT_FDCWD, kept.c_str(), O_RDONLY | O_NOFOLLOW);
   if (!copy) return tell(record.path, "content", Done::Conflict, "its copy is not in the vault any more");
@@ -220,7 +247,7 @@ void Restorer::give_content_back(const Record& record) {
       reading && now.stat.stx_size == record.size && compare_content(reading.get(), copy->get()).has_value();
   auto metadata = read_metadata(object->get(), now.stat);
   if (same && metadata && as_it_was(*metadata, record.metadata)) return tell(record.path, "content", Done::Already);
-  if (!same && changed_since(now.stat)) {
+  if (!same && changed_since(now.stat) && !begun_.contains(now.id)) {
     return tell(record.path, "content", Done::Conflict, "it was changed after the session");
   }
   if (dry()) return tell(record.path, "content", Done::Restored);

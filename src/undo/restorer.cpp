@@ -6,11 +6,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <memory>
 #include <utility>
 
 #include "base/show.h"
 #include "base/sys.h"
+#include "undo/catalog.h"
 #include "undo/object.h"
 
 namespace assent::undo {
@@ -54,6 +56,7 @@ bool as_it_was(const Metadata& now, Metadata wanted) {
 
 Result<Restored> Restorer::run() {
   collect();
+  learn_from_earlier_ones();
   VaultOptions own;
   own.transaction = options_.new_transaction;
   own.about = options_.transaction;
@@ -79,7 +82,7 @@ void Restorer::collect() {
   stores_[0] = options_.state_vault;
   for (const Record& record : manifest_.records) {
     if (record.kind == Kind::Store) stores_[record.store] = record.path;
-    if (record.kind == Kind::End) ended_ = record.time;
+    if (record.kind == Kind::End) ended_ = record.until != 0 ? record.until : record.time;
     if (record.kind == Kind::Folder) folders_.emplace(record.path, &record);
     if (record.kind == Kind::Renamed && record.sequence != 0) renames_.emplace(record.sequence, &record);
   }
@@ -99,10 +102,30 @@ void Restorer::collect() {
   }
 }
 
+// What restores of this transaction have made anew stands for what was there before; and what one that was killed has
+// left half written is no change of a human's.
+void Restorer::learn_from_earlier_ones() {
+  for (const auto& name : transactions_about(options_.state_vault, options_.transaction)) {
+    const std::string path = options_.state_vault + "/" + name;
+    auto folder = sys::openat(AT_FDCWD, path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    auto earlier = folder ? read_manifest(folder->get()) : Result<Manifest>(fail(ENOENT));
+    if (!earlier) continue;
+    const bool ended = std::ranges::any_of(earlier->records, [](const Record& each) { return each.kind == Kind::End; });
+    if (ended) begun_.clear();  // it has brought them to their end
+    for (const Record& each : earlier->records) {
+      const bool made = each.kind == Kind::Made || each.kind == Kind::Placed;
+      if (made && each.other_id.inode != 0) remade_[each.other_id] = each.id;
+      if (!ended && each.kind == Kind::Content) begun_.insert(each.id);
+    }
+  }
+}
+
 void Restorer::take_all_back() {
   std::unordered_set<std::uint64_t> taken;  // ahead of their turn
   for (auto at = manifest_.records.rbegin(); at != manifest_.records.rend(); ++at) {
     if (!is_wanted(*at) || taken.contains(at->order)) continue;
+    if (rename_over(*at) == nullptr && joins_batch(*at)) continue;
+    move_batch();
     // A rename over something was noted before what it replaced went into the vault, and must be taken back before that
     // can return to its place.
     if (const Record* rename = rename_over(*at)) {
@@ -111,6 +134,7 @@ void Restorer::take_all_back() {
     }
     take_back(*at);
   }
+  move_batch();
 }
 
 const Record* Restorer::rename_over(const Record& removed) const {
@@ -167,6 +191,7 @@ void Restorer::take_back(const Record& record) {
     case Kind::Store:
     case Kind::Void:
     case Kind::End:
+    case Kind::Hashed:
       return;
     case Kind::Removed:
       return put_back(record);
@@ -216,6 +241,16 @@ Found Restorer::look(const std::string& path) {
   out.id = sys::id_of(*stat);
   out.stat = *stat;
   return out;
+}
+
+Result<UniqueFd> Restorer::pin(const std::string& path, const Found& found) {
+  auto host = folder(folder_of(path));
+  if (!host) return pass(std::move(host));
+  auto object = sys::openat(*host, last_name(path).c_str(), O_PATH | O_NOFOLLOW);
+  auto stat = object ? sys::statx(object->get(), "") : Result<struct statx>(pass(std::move(object)));
+  if (!stat) return pass(std::move(stat));
+  if (!(sys::id_of(*stat) == found.id)) return fail(ESTALE, "it is being changed by somebody");
+  return object;
 }
 
 bool Restorer::is(const Found& found, const FileId& id) const {
@@ -375,10 +410,12 @@ void Restorer::give_times_back() {
     auto place = open_place(at->first == "/" ? "/." : at->first);
     if (!place) continue;
     auto object = sys::openat(place->folder.get(), place->name.c_str(), O_PATH | O_NOFOLLOW);
-    if (!object) continue;
+    auto stat = object ? sys::statx(object->get(), "") : Result<struct statx>(fail(ENOENT));
+    if (!stat || !(sys::id_of(*stat) == at->second.id)) continue;  // somebody has put another one there
     auto status = at->second.touch == Touch::Times ? apply_times(object->get(), at->second.metadata)
                                                    : apply_metadata(object->get(), at->second.metadata);
     if (!status && status.error().code != EPERM) failed(at->first, "metadata", status.error());
+    step();
   }
 }
 

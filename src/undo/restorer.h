@@ -50,6 +50,7 @@ class Restorer {
     if (options_.on_step) options_.on_step(100);
   }
   void collect();
+  void learn_from_earlier_ones();
   void take_all_back();
   void take_back(const Record& record);
   [[nodiscard]] bool is_wanted(const Record& record) const;
@@ -61,6 +62,8 @@ class Restorer {
   Result<int> folder(const std::string& path);
   void forget_folders();
   Found look(const std::string& path);
+  // The object that was found, pinned. ESTALE: its name has come to mean another one meanwhile.
+  Result<UniqueFd> pin(const std::string& path, const Found& found);
   [[nodiscard]] bool is(const Found& found, const FileId& id) const;
   [[nodiscard]] bool is_agents(const Found& found) const;
   [[nodiscard]] bool changed_since(const struct statx& stat) const;
@@ -88,10 +91,15 @@ class Restorer {
   Status put_aside(const std::string& path, const Found& found);
   Result<std::vector<std::string>> names_in(const std::string& path);
 
+  // Several lines of one folder at once (restore_batch.cpp). False: this one must be taken back by itself.
+  bool joins_batch(const Record& record);
+  [[nodiscard]] bool goes_with(const Record& record) const;
+  void move_batch();
+
   // One kind of line each.
   void put_back(const Record& record);
   void make_folder(const Record& record);
-  void take_over_folder(const Record& record, const Found& now);
+  void take_over_folder(const Record& record, const Found& now, bool ours);
   void give_content_back(const Record& record);
   void give_metadata_back(const Record& record);
   void rename_back(const Record& record);
@@ -104,22 +112,31 @@ class Restorer {
   [[nodiscard]] std::string vault_path(const Record& record) const;
   [[nodiscard]] unsigned own_store(unsigned number) const;
   [[nodiscard]] Record placed_record(const Record& record) const;
+  [[nodiscard]] Record taken_in_record(const Record& record) const;
+  [[nodiscard]] static std::string doubt_of(const Record& record);
   bool is_same_as_copy(const Record& record, const Found& now);
   Status move_out(const Record& record, const std::string& kept);
   Status copy_out(const Record& record, const std::string& kept);
   Status note_metadata(const std::string& path, const Found& now);
   void moved_folder(const std::string& from, const std::string& to);
 
+  struct Batch {
+    std::vector<const Record*> records;
+    int outside = -1;  // the folder in the project, and the one in the vault
+    int kept = -1;
+  };
   enum class Touch { Times, Everything };
   struct LastTouch {
     Metadata metadata;
     Touch touch = Touch::Times;
+    FileId id;
   };
 
   const RestoreOptions& options_;
   Manifest manifest_;
   std::optional<Vault> vault_;
   Restored out_;
+  Batch batch_;
   std::int64_t ended_ = 0;
   std::uint64_t step_number_ = kOwnSteps;
   std::map<unsigned, std::string> stores_;
@@ -127,6 +144,7 @@ class Restorer {
   std::unordered_map<std::uint64_t, const Record*> renames_;  // by the act's number
   std::unordered_map<std::string, UniqueFd> open_, earlier_;
   std::unordered_map<FileId, FileId, FileIdHash> remade_;  // what the old object is now
+  std::unordered_set<FileId, FileIdHash> begun_;           // a restore was killed while it gave these their content
   std::unordered_map<std::string, Found> planned_;         // dry run: what would be there
   std::unordered_set<std::string> newer_folders_, told_folders_;
   std::map<std::string, LastTouch> last_touches_;

@@ -1,11 +1,15 @@
 #include "undo/vault.h"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
+#include <utility>
 
 #include "base/show.h"
+#include "base/start_thread.h"
 #include "base/sys.h"
 #include "undo/object.h"
 #include "undo/vault_parts.h"
@@ -14,8 +18,11 @@ namespace assent::undo {
 
 namespace {
 
-constexpr auto kSyncEvery = std::chrono::milliseconds(50);
-constexpr std::size_t kSyncedOneByOne = 16;  // above, one syncfs costs less than so many fdatasync
+using Clock = std::chrono::steady_clock;
+
+constexpr Clock::duration kSyncEvery = std::chrono::milliseconds(50);
+constexpr Clock::duration kSyncSeldom = std::chrono::seconds(1);
+constexpr int kSyncShare = 10;  // where the disk is slow, a tenth of the time: acts wait for it meanwhile
 
 std::string sentence(const std::string& path, int code) {
   std::string_view why = ::strerrordesc_np(code);
@@ -23,6 +30,19 @@ std::string sentence(const std::string& path, int code) {
   if (code == EDQUOT) why = "the vault is full (vault.max_total, or the quota)";
   return fmt::format("cannot keep {} in the vault: {} ({}); it was left as it is", show(path), why,
                      ::strerrorname_np(code));
+}
+
+// An error here is one that the next append or copy meets as well.
+void bring_to_the_disk(const std::vector<UniqueFd>& copies) {
+  std::unordered_set<std::uint64_t> done;  // each file system once
+  for (const UniqueFd& copy : copies) {
+    if (copies.size() <= kSyncedOneByOne) {
+      ::fdatasync(copy.get());
+      continue;
+    }
+    auto stat = sys::statx(copy.get(), "");
+    if (stat && done.insert(sys::id_of(*stat).device).second) ::syncfs(copy.get());
+  }
 }
 
 }  // namespace
@@ -194,6 +214,14 @@ Status Vault::append(Record& record) {
   return note(record);
 }
 
+Status Vault::append_all(std::span<Record> records) {
+  const std::lock_guard lock(mutex_);
+  if (auto status = ensure_open(0); !status) return status;
+  if (auto status = manifest_->append_all(records); !status) return status;
+  step(Step::Noted);
+  return {};
+}
+
 void Vault::did_not_happen(const Record& record) {
   const std::lock_guard lock(mutex_);
   make_void(record);
@@ -219,28 +247,36 @@ void Vault::wake_syncer() {
     wake_.notify_one();
     return;
   }
-  syncer_ = std::thread([this] {
+  auto syncer = start_thread([this] {
     std::unique_lock lock(mutex_);
+    Clock::duration pause = kSyncEvery;
     while (!stop_) {
-      wake_.wait(lock, [this] { return dirty_ || stop_; });
+      if (!wake_.wait_for(lock, kSignOfLife, [this] { return dirty_ || stop_; })) {
+        if (manifest_) ::futimens(manifest_->fd(), nullptr);
+        continue;
+      }
       if (stop_) return;
-      wake_.wait_for(lock, kSyncEvery, [this] { return stop_; });
+      wake_.wait_for(lock, pause, [this] { return stop_; });
       if (stop_) return;
       dirty_ = false;
       const int fd = manifest_ ? manifest_->fd() : -1;
       const std::vector<UniqueFd> copies = std::move(unsynced_);
       unsynced_.clear();
       lock.unlock();
-      // An error here is one that the next append or copy meets as well.
-      if (copies.size() > kSyncedOneByOne) {
-        ::syncfs(copies.front().get());
-      } else {
-        for (const UniqueFd& copy : copies) ::fdatasync(copy.get());
-      }
+      const auto begun = Clock::now();
+      bring_to_the_disk(copies);
       if (fd >= 0) ::fdatasync(fd);
+      pause = std::clamp((Clock::now() - begun) * kSyncShare, kSyncEvery, kSyncSeldom);
       lock.lock();
     }
   });
+  if (syncer) {
+    syncer_ = std::move(*syncer);
+    return;
+  }
+  dirty_ = false;  // no thread can be had now: it is brought to the disk here
+  for (const UniqueFd& copy : std::exchange(unsynced_, {})) ::fdatasync(copy.get());
+  (void)sync_locked().has_value();
 }
 
 Status Vault::sync_locked() { return manifest_ ? manifest_->sync() : Status{}; }

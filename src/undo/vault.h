@@ -15,9 +15,12 @@
 //   folder     1. line   2. staging name, verified   3. rmdir       only its metadata is kept, there is nothing else in
 //   it
 // A folder is never moved into the vault: a process that works in it could climb out of it by "..".
+// While it lives, the manifest's time of modification is never older than kSignOfLife: so that of a session that was
+// killed it is known until when what changed can have been the agent's.
 // All functions may be called from several threads.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
@@ -38,6 +41,8 @@
 #include "undo/store.h"
 
 namespace assent::undo {
+
+inline constexpr std::chrono::seconds kSignOfLife{10};
 
 enum class Step { Noted, Moved, PutBack, Staged, Copied, Gone };  // for fault injection
 
@@ -81,6 +86,8 @@ class Vault {
 
   // A line of its own, for a restore, which is a transaction too.
   Status append(Record& record);
+  // In one write. They come to the disk with what is kept next, or with the end: nothing that they tell of needs them.
+  Status append_all(std::span<Record> records);
   void did_not_happen(const Record& record);
 
   // Whether a pre-image of that size could be kept now.
@@ -122,7 +129,7 @@ class Vault {
     How how = How::Copied;
   };
   tl::unexpected<Error> cannot_keep(const Record& record, int code);
-  unsigned store_for_copy(std::uint64_t device);
+  unsigned store_for_copy(int from, std::uint64_t device);
   Result<Copy> copy_to_store(int from, const struct statx& stat);
   std::optional<Copy> take_prepared(const struct statx& now);
   void drop_prepared();
@@ -152,7 +159,8 @@ class Vault {
   mutable std::mutex mutex_;
   std::vector<Store> stores_;
   std::optional<ManifestWriter> manifest_;
-  std::unordered_map<std::uint64_t, int> store_of_;  // by device and mount of the folder; -1: copy
+  std::unordered_map<std::uint64_t, int> store_of_;        // by device and mount of the folder; -1: copy
+  std::unordered_map<std::uint64_t, unsigned> copies_of_;  // the store of copies, by device of what is copied
   std::unordered_map<FileId, Moved, FileIdHash> moved_;
   std::unordered_set<FileId, FileIdHash> content_kept_;
   std::unordered_set<FileId, FileIdHash> parents_;

@@ -17,6 +17,12 @@ constexpr std::uint64_t kLongCopy = 8ULL << 20;  // bytes: about a millisecond a
 
 std::int64_t stamp(const struct statx_timestamp& time) { return time.tv_sec * 1'000'000'000 + time.tv_nsec; }
 
+bool same_file_system(int a, int b) {
+  auto one = sys::statx(a, "");
+  auto two = sys::statx(b, "");
+  return one && two && sys::id_of(*one).device == sys::id_of(*two).device;
+}
+
 struct CopyMade {
   How how = How::Copied;
   UniqueFd file;
@@ -90,23 +96,35 @@ Status Vault::keep_content(int object, const Target& judged, std::uint64_t seque
   return {};
 }
 
-// Blocks can be shared within one file system only, so a store of the same device comes first.
-unsigned Vault::store_for_copy(std::uint64_t device) {
-  for (unsigned number = static_cast<unsigned>(stores_.size()); number-- > 1;) {
-    if (stores_[number].open() && stores_[number].device() == device) return number;
+// Blocks can be shared within one file system only, so a store of the same device comes first, then one that shares
+// them all the same: each subvolume of btrfs has a device number of its own.
+unsigned Vault::store_for_copy(int from, std::uint64_t device) {
+  const auto [known, fresh] = copies_of_.try_emplace(device, 0);
+  if (!fresh) return known->second;
+  for (unsigned number = 0; number < stores_.size(); ++number) {
+    if (stores_[number].open() && stores_[number].device() == device) return known->second = number;
+  }
+  for (unsigned number = 0; number < stores_.size(); ++number) {
+    auto objects = stores_[number].objects();
+    if (objects && shares_blocks(from, *objects)) return known->second = number;
   }
   return 0;
 }
 
 Result<Vault::Copy> Vault::copy_to_store(int from, const struct statx& stat) {
   Copy out;
-  out.store = store_for_copy(sys::id_of(stat).device);
+  out.store = store_for_copy(from, sys::id_of(stat).device);
   auto objects = stores_[out.store].objects();
   if (!objects) return pass(std::move(objects));
   const std::string name = std::to_string(next_object_++);
   auto made = make_copy(from, *objects, name);
   if (!made) return pass(std::move(made));
-  unsynced_.push_back(std::move(made->file));
+  // Of many, one is enough to sync their file system by.
+  if (unsynced_.size() > kSyncedOneByOne && same_file_system(unsynced_.back().get(), made->file.get())) {
+    unsynced_.back() = std::move(made->file);
+  } else {
+    unsynced_.push_back(std::move(made->file));
+  }
   out.place = "objects/" + name;
   out.how = made->how;
   return out;
@@ -140,7 +158,7 @@ Status Vault::prepare(int object, const Target& target) {
   {
     const std::lock_guard lock(mutex_);
     if (auto status = ensure_open(0); !status) return status;
-    out.store = store_for_copy(target.id.device);
+    out.store = store_for_copy(from->get(), target.id.device);
     auto objects = stores_[out.store].objects();
     if (!objects) return pass(std::move(objects));
     folder.reset(::fcntl(*objects, F_DUPFD_CLOEXEC, 0));
@@ -149,10 +167,10 @@ Status Vault::prepare(int object, const Target& target) {
   if (!folder) return sys::last_error("fcntl");
   auto made = make_copy(from->get(), folder.get(), name);  // the long part, with nobody waiting for the lock
   if (!made) return pass(std::move(made));
-  (void)::fdatasync(made->file.get());
+  const bool on_disk = ::fdatasync(made->file.get()) == 0;
   auto after = sys::statx(from->get(), "");
   const std::lock_guard lock(mutex_);
-  if (!after || stamp(after->stx_mtime) != stamp(stat->stx_mtime) || after->stx_size != stat->stx_size) {
+  if (!on_disk || !after || stamp(after->stx_mtime) != stamp(stat->stx_mtime) || after->stx_size != stat->stx_size) {
     ::unlinkat(folder.get(), name.c_str(), 0);
     return fail(EAGAIN, "it changed while it was copied");
   }

@@ -3,12 +3,15 @@
 
 #include <sys/stat.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 
 #include "assent/target.h"
 
 namespace assent::undo {
+
+inline constexpr std::size_t kSyncedOneByOne = 16;  // of copies; above, one syncfs costs less than so many fdatasync
 
 inline bool is_kept_zone(Zone zone) { return zone == Zone::Gated || zone == Zone::Read; }
 

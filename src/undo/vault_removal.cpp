@@ -202,7 +202,10 @@ Result<Removal> Vault::copy_in(const Directory& directory, const std::string& at
     auto copy = take_prepared(stat);
     if (!copy) {
       copy.emplace();
-      auto objects = stores_.front().objects();
+      auto from = S_ISREG(stat.stx_mode) ? open_to_read(object->get(), stat) : Result<UniqueFd>(UniqueFd());
+      if (!from) return refuse(from.error().code);
+      if (*from) copy->store = store_for_copy(from->get(), sys::id_of(stat).device);
+      auto objects = stores_[copy->store].objects();
       if (!objects) return refuse(objects.error().code);
       const std::string name = std::to_string(next_object_++);
       auto copied = copy_object(object->get(), stat, *objects, name.c_str());

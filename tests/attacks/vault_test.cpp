@@ -98,8 +98,10 @@ TEST_P(VaultAsEveryone, KeepsTheContentFromBeforeAWritableDescriptorOrMapping) {
 TEST_P(VaultAsEveryone, CopiesTheContentOfAKeptObjectThatHasAnotherName) {
   VaultWorld world(GetParam());
   const auto outcome = world.with_leave({"./victim", "vault", "link", world.project + "/folder/precious"});
-  EXPECT_EQ(said(outcome.out, "delete"), "ok") << outcome.out << outcome.err;
-  if (said(outcome.out, "second") != "ok") return;
+  ASSERT_EQ(said(outcome.out, "second-name"), "ok") << "there is nothing to attack\n" << outcome.out << outcome.err;
+  ASSERT_EQ(said(outcome.out, "delete"), "ok") << outcome.out << outcome.err;
+  ASSERT_EQ(said(outcome.out, "second"), "ok") << "the attack did no damage: this test proves nothing\n" << outcome.out;
+  EXPECT_EQ(get(world.project + "/second").substr(0, 6), "ATTACK");
   const auto copies = world.kept("1");
   ASSERT_EQ(copies.size(), 1U) << outcome.out;
   EXPECT_EQ(get(copies[0]), kPrecious);

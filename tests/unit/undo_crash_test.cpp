@@ -94,6 +94,62 @@ TEST_F(UndoCrash, AfterEveryStepEverythingIsThereAndComesBack) {
   EXPECT_GE(kills, 12);
 }
 
+// The lines of a whole folder are written before the first of its objects moves.
+TEST_F(UndoCrash, AnUndoThatWasKilledWithinAFolderCanBeTakenBackAndDoneAnew) {
+  bool finished = false;
+  int kills = 0;
+  for (int steps = 1; !finished && steps < 100; ++steps) {
+    std::filesystem::remove_all(project);
+    std::filesystem::remove_all(scratch / "state");
+    std::filesystem::create_directories(project + "/dir");
+    std::vector<std::string> names;
+    for (int i = 0; i < 12; ++i) {
+      names.push_back("/dir/f" + std::to_string(i));
+      write_file(project + names.back(), "content of " + names.back());
+      age(project + names.back(), i);
+    }
+    const auto before = tree(project, Times::NoFolders);
+    {
+      auto agent = this->agent();
+      agent->remove_tree(project + "/dir");
+      agent->end();
+    }
+    const pid_t child = ::fork();
+    if (child == 0) {
+      auto how = restore_options("s1", "undo-0");
+      how.on_step = [&steps](int) {
+        if (--steps == 0) ::_exit(9);
+      };
+      ::_exit(undo::restore(how) ? 0 : 3);
+    }
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    ASSERT_TRUE(WIFEXITED(status) && (WEXITSTATUS(status) == 9 || WEXITSTATUS(status) == 0)) << status;
+    finished = WEXITSTATUS(status) == 0;
+    if (!finished) ++kills;
+    for (const auto& name : names) {
+      const std::string kept = vault + "/s1/L0" + project + name;
+      EXPECT_NE(exists(project + name), exists(kept)) << name << ", killed after step " << steps;
+      EXPECT_EQ("content of " + name, read_file(exists(kept) ? kept : project + name));
+    }
+    undos = 10;
+    if (exists(vault + "/undo-0")) {
+      auto recovered = undo::recover(vault, "undo-0");
+      ASSERT_TRUE(recovered) << recovered.error().what;
+      EXPECT_TRUE(recovered->missing.empty()) << steps;
+      EXPECT_EQ("", problems(undo("undo-0"))) << "killed after step " << steps;
+      for (const auto& name : names) EXPECT_FALSE(exists(project + name)) << name << ", killed after step " << steps;
+    }
+    EXPECT_EQ("", problems(undo())) << "killed after step " << steps;
+    auto after = tree(project, Times::NoFolders);
+    std::erase_if(after, [](const auto& each) { return each.first.find("/.assent-undo-0-") != std::string::npos; });
+    EXPECT_EQ(before, after) << "killed after step " << steps;
+    if (HasFailure()) return;
+  }
+  EXPECT_TRUE(finished);
+  EXPECT_GE(kills, 14);
+}
+
 // The machine stops: what was not synced of the manifest is gone, the renames are there (they are in the journal).
 TEST_F(UndoCrash, WithTheUnsyncedEndOfTheManifestGoneTheObjectsAreFoundAgain) {
   fill();
