@@ -83,6 +83,14 @@ void ScreenState::end_csi(unsigned char last) {
 }
 
 void ScreenState::byte(unsigned char c) {
+  // A C1 control in UTF-8: to many terminals the same as ESC and a letter.
+  const bool is_c1 = c >= 0x80 && c <= 0x9F && before_ == 0xC2;
+  before_ = c;
+  if (is_c1) {
+    continuation_ = 0;
+    byte(0x1B);
+    return byte(static_cast<unsigned char>(c - 0x40));
+  }
   // These end or begin a sequence wherever they stand.
   if (c == 0x18 || c == 0x1A) {
     state_ = State::Ground;
@@ -140,8 +148,8 @@ void ScreenState::byte(unsigned char c) {
     case State::String:
     case State::StringEscape:
       if (c == 0x07 || (state_ == State::StringEscape && c == '\\')) {
-        // OSC 4, 10 … 19 set colours; with the right ones a question could not be seen.
-        if (sequence_.starts_with("]4;") || sequence_.starts_with("]1")) palette_ = true;
+        // OSC 4, 5, 10 … 19 and kitty's 21 set colours; with the right ones a question could not be seen.
+        for (const char* colours : {"]4;", "]5;", "]1", "]21"}) palette_ = palette_ || sequence_.starts_with(colours);
         state_ = State::Ground;
       } else if (state_ == State::StringEscape) {
         state_ = State::Escape;
@@ -166,11 +174,10 @@ std::string ScreenState::enter() const {
   out += alternate() ? "\x1b"
                        "7"
                      : "\x1b[?1049h";
-  for (const Mode& one : kModes) {
-    if (mode(one.number, one.on) != one.on) out += private_mode(one.number, one.on);
-  }
+  // All of them: there are ways to set one that are not seen here (modes saved and brought back, states restored).
+  for (const Mode& one : kModes) out += private_mode(one.number, one.on);
   out += "\x1b[r\x1b[4l\x1b>\x1b(B\x0f\x1b[0m";
-  if (palette_) out += "\x1b]104\x1b\\\x1b]110\x1b\\\x1b]111\x1b\\";
+  if (palette_) out += "\x1b]104\x1b\\\x1b]105\x1b\\\x1b]110\x1b\\\x1b]111\x1b\\";
   // Pastes come marked, so that they cannot answer; keys come plain, whatever keyboard protocol the agent asked for.
   out += "\x1b[?2004h\x1b[>0u\x1b[>4;0m\x1b[?25l\x1b[2J\x1b[H";
   return out;

@@ -36,6 +36,7 @@ class ScreenState {
 
   State state_ = State::Ground;
   int continuation_ = 0;         // bytes of a UTF-8 character still to come
+  unsigned char before_ = 0;     // the last byte
   std::string sequence_;         // parameters of a CSI, or the start of an OSC
   std::map<int, bool> private_;  // modes of `CSI ? n h` and `l`
   bool insert_ = false;          // CSI 4 h

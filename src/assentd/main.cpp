@@ -87,7 +87,7 @@ std::string sibling(const char* name) {
   return ::access(path->c_str(), X_OK) == 0 ? *path : std::string();
 }
 
-web::Options web_options(std::uint16_t port, Audience audience, const std::string& group) {
+web::Options web_options(std::uint16_t port, Audience audience, const std::string& group, const std::string& socket) {
   web::Options out;
   out.port = port;
   if (audience == Audience::System) {
@@ -96,6 +96,7 @@ web::Options web_options(std::uint16_t port, Audience audience, const std::strin
   }
   if (auto state = record::state_directory()) out.state = std::move(*state);
   out.assent = sibling("assent");
+  out.socket = socket;
   return out;
 }
 
@@ -139,7 +140,7 @@ int serve(const std::string& socket, Audience audience, const std::string& group
     auto made = WebDesk::create(*loop, state, server);
     if (!made) return failed(made.error());
     desk = std::move(*made);
-    auto web = web::Web::start(web_options(*port, audience, group), desk->calls());
+    auto web = web::Web::start(web_options(*port, audience, group, socket), desk->calls());
     if (!web) return failed(web.error());
     page = std::move(*web);
     server.set_door([&page](const Peer& peer, const std::string& from) {

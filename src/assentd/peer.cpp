@@ -6,11 +6,8 @@
 #include <fmt/format.h>
 
 #include "assent/unique_fd.h"
+#include "base/kernel_abi.h"
 #include "base/sys.h"
-
-#ifndef SO_PEERPIDFD
-#define SO_PEERPIDFD 77  // Linux 6.5
-#endif
 
 namespace assent::assentd {
 
@@ -23,7 +20,7 @@ Result<Peer> peer_of(int socket) {
   int number = -1;
   length = sizeof number;
   UniqueFd pidfd;
-  if (::getsockopt(socket, SOL_SOCKET, SO_PEERPIDFD, &number, &length) == 0) pidfd = UniqueFd(number);
+  if (::getsockopt(socket, SOL_SOCKET, abi::kSoPeerPidfd, &number, &length) == 0) pidfd = UniqueFd(number);
 
   // The map of a user namespace, as we see it: the same text in ours, another one in every other that users can make.
   // The link /proc/PID/ns/user would say it plainly, but not of a process that is not dumpable.

@@ -1,8 +1,10 @@
 #include "assentd/server.h"
 
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <utility>
@@ -21,6 +23,13 @@ constexpr auto kLongestWait = 60s;
 constexpr std::size_t kMostUnsent = 128 << 20;  // a list of 10,000 questions is some 15 MB
 
 }  // namespace
+
+Server::Server(EventLoop& loop, State& state, int listener, Audience audience)
+    : loop_(loop), state_(state), listener_(listener), audience_(audience) {
+  rlimit files{};
+  most_of_one_ = Limits{}.sessions_a_user + 512;
+  if (::getrlimit(RLIMIT_NOFILE, &files) == 0) most_of_one_ = std::min<std::size_t>(most_of_one_, files.rlim_cur / 4);
+}
 
 Server::~Server() {
   loop_.cancel(deadline_);
@@ -47,6 +56,10 @@ void Server::on_listener() {
     }
     auto connection = std::make_shared<Connection>();
     auto peer = peer_of(fd.get());
+    if (peer) connection->uid = peer->person.uid;
+    std::size_t& its = of_one_[connection->uid];
+    if (audience_ == Audience::System && connection->uid != 0 && its >= most_of_one_) continue;
+    ++its;
     connection->fd = std::move(fd);
     const int number = connection->fd.get();
     connections_[number] = connection;
@@ -55,6 +68,7 @@ void Server::on_listener() {
           if (auto held = weak.lock()) on_connection(held, events);
         })) {
       connections_.erase(number);
+      --its;
       continue;
     }
     loop_.after(kGreetingLimit, [this, weak] {
@@ -285,6 +299,7 @@ void Server::end(const Ref& connection) {
   loop_.cancel(std::exchange(held->waits_for_change, {}));
   held->fd.reset();
   connections_.erase(number);
+  if (--of_one_[held->uid] == 0) of_one_.erase(held->uid);
   if (change_.number != 0) return;
   change_ = loop_.after(0ns, [this] {
     change_ = {};

@@ -17,8 +17,7 @@ namespace assent::assentd {
 class Server {
  public:
   // All outlive the server.
-  Server(EventLoop& loop, State& state, int listener, Audience audience)
-      : loop_(loop), state_(state), listener_(listener), audience_(audience) {}
+  Server(EventLoop& loop, State& state, int listener, Audience audience);
   ~Server();
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
@@ -38,6 +37,7 @@ class Server {
   struct Connection {
     UniqueFd fd;
     Peer peer;
+    uid_t uid = static_cast<uid_t>(-1);  // whose it is counted as; of one that may not speak here: nobody's
     Stage stage = Stage::Greeting;
     SessionKey session = 0;
     std::string from;
@@ -74,6 +74,8 @@ class Server {
   Door door_;
   std::unordered_map<int, Ref> connections_;
   std::unordered_map<SessionKey, Ref> sessions_;
+  std::unordered_map<uid_t, std::size_t> of_one_;  // connections
+  std::size_t most_of_one_;                        // so that one user leaves the others descriptors
   EventLoop::TimerId deadline_{}, change_{};
   std::uint64_t told_revision_ = 0;
 };

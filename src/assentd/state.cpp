@@ -18,6 +18,22 @@ milliseconds since(State::Clock::time_point then, State::Clock::time_point now) 
   return std::chrono::duration_cast<milliseconds>(now - then);
 }
 
+// What it takes to hold it, more or less.
+std::size_t size_of(const Question& question) {
+  std::size_t out = sizeof question + question.object.size() + question.confirm.size() +
+                    question.decision.reason.size() + question.decision.rule.file.size();
+  const auto add = [&out](const std::vector<std::string>& words) {
+    for (const auto& word : words) out += sizeof word + word.size();
+  };
+  add(question.decision.approvers);
+  if (question.radius) out += question.radius->root.size();
+  if (!question.process) return out;
+  out += sizeof *question.process + question.process->exe.size() + question.process->cwd.size();
+  add(question.process->argv);
+  add(question.process->ancestry);
+  return out;
+}
+
 }  // namespace
 
 // Four letters to type, drawn at random: a name that somebody still has on the screen must not come to mean something
@@ -53,8 +69,19 @@ void State::close(SessionKey key) {
   const auto found = sessions_.find(key);
   if (found == sessions_.end()) return;
   ++revision_;
-  for (const auto& [id, name] : found->second.names) names_.erase(name);
+  Session& session = found->second;
+  while (!session.names.empty()) {
+    names_.erase(session.names.begin()->second.name);
+    forget(session, session.names.begin());
+  }
   sessions_.erase(found);
+}
+
+void State::forget(Session& session, std::unordered_map<std::uint64_t, Session::Asked>::iterator asked) {
+  const auto whose = bytes_.find(session.owner.uid);
+  whose->second -= asked->second.bytes;
+  if (whose->second == 0) bytes_.erase(whose);
+  session.names.erase(asked);
 }
 
 State::Deliveries State::ask(SessionKey key, Question question, milliseconds left, Clock::time_point now) {
@@ -62,7 +89,10 @@ State::Deliveries State::ask(SessionKey key, Question question, milliseconds lef
   if (found == sessions_.end()) return {};
   Session& session = found->second;
   ++revision_;
-  if (session.names.contains(question.id) || session.names.size() >= limits_.questions_a_session) {
+  std::size_t bytes = size_of(question);
+  const auto held = bytes_.find(session.owner.uid);
+  const bool full = bytes + (held == bytes_.end() ? 0 : held->second) > limits_.bytes_a_user;
+  if (full || session.names.contains(question.id) || session.names.size() >= limits_.questions_a_session) {
     Answer no;
     no.question = question.id;
     no.reason = "too many questions wait already";
@@ -77,12 +107,14 @@ State::Deliveries State::ask(SessionKey key, Question question, milliseconds lef
   deadlines_.emplace(question.deadline, key);
   std::string name;
   if (session.queue.add(std::move(question), now) == approve::Queue::Added::Merged) {
-    name = session.names.at(session.queue.find(id)->askers.front().id);
+    name = session.names.at(session.queue.find(id)->askers.front().id).name;
+    bytes = sizeof(approve::Queue::Entry::Asker);  // the question stands there once
   } else {
     name = new_name();
     names_.emplace(name, key);
   }
-  session.names.emplace(id, std::move(name));
+  session.names.emplace(id, Session::Asked{std::move(name), bytes});
+  bytes_[session.owner.uid] += bytes;
   return {};
 }
 
@@ -92,8 +124,8 @@ void State::cancel(SessionKey key, std::uint64_t question) {
   const auto name = found->second.names.find(question);
   if (name == found->second.names.end()) return;
   ++revision_;
-  if (found->second.queue.cancel(question)) names_.erase(name->second);
-  found->second.names.erase(name);
+  if (found->second.queue.cancel(question)) names_.erase(name->second.name);
+  forget(found->second, name);
 }
 
 const approve::Queue::Entry* State::find(const std::string& name, SessionKey& key) {
@@ -102,7 +134,7 @@ const approve::Queue::Entry* State::find(const std::string& name, SessionKey& ke
   key = where->second;
   const Session& session = sessions_.at(key);
   for (const auto& entry : session.queue.entries()) {
-    if (session.names.at(entry.askers.front().id) == name) return &entry;
+    if (session.names.at(entry.askers.front().id).name == name) return &entry;
   }
   return nullptr;
 }
@@ -172,10 +204,10 @@ State::Deliveries State::deliver(SessionKey key, std::vector<Answer> answers) {
       // A name goes with the last that asked under it.
       const bool last = std::ranges::none_of(session.queue.entries(), [&](const auto& entry) {
         const auto other = session.names.find(entry.askers.front().id);
-        return other != session.names.end() && other->second == name->second;
+        return other != session.names.end() && other->second.name == name->second.name;
       });
-      if (last) names_.erase(name->second);
-      session.names.erase(name);
+      if (last) names_.erase(name->second.name);
+      forget(session, name);
     }
     out.push_back({key, std::move(answer)});
   }
@@ -222,21 +254,46 @@ SessionKey State::some_waiting(const Person& person, Clock::time_point now, Sess
 }
 
 std::size_t State::first_waiting(const Person& person, Clock::time_point now, std::size_t most,
-                                 const std::function<void(approve::message::Waiting)>& tell) const {
-  std::size_t count = 0;
+                                 const std::function<void(approve::message::Waiting)>& tell,
+                                 const std::function<bool(const Question&)>& matches) const {
+  // First a share for each session, so that one with thousands does not hide what the others ask.
+  const auto asking = static_cast<std::size_t>(
+      std::ranges::count_if(sessions_, [](const auto& one) { return one.second.queue.size() > 0; }));
+  const std::size_t share = std::max<std::size_t>(1, most / std::max<std::size_t>(1, asking));
+  std::size_t count = 0, told_already = 0;
+  std::vector<std::pair<const Session*, std::size_t>> more;  // and where its next one stands
   for (const auto& [key, session] : sessions_) {
-    // All of them are this person's to see: they need not be looked at to be counted.
-    if (count >= most && person.uid == session.owner.uid) {
-      count += session.queue.size();
-      continue;
-    }
-    for (const auto& entry : session.queue.entries()) {
-      if (count >= most && person.uid == session.owner.uid) {
-        ++count;
-        continue;
+    const auto& entries = session.queue.entries();
+    std::size_t of_this = 0, at = 0, next = entries.size();
+    for (const auto& entry : entries) {
+      const bool full = of_this >= share || told_already >= most;
+      if (full) next = std::min(next, at);
+      // All of them are this person's to see: they need not be looked at to be counted.
+      if (full && !matches && person.uid == session.owner.uid) {
+        count += entries.size() - at;
+        break;
       }
+      ++at;
+      if (matches && !matches(entry.shown)) continue;
       auto out = told(session, entry, person, now);
-      if (out && ++count <= most) tell(std::move(*out));
+      if (!out) continue;
+      ++count;
+      if (full) continue;
+      tell(std::move(*out));
+      ++of_this;
+      ++told_already;
+    }
+    if (next < entries.size()) more.emplace_back(&session, next);
+  }
+  for (const auto& [session, first] : more) {
+    std::size_t at = 0;
+    for (const auto& entry : session->queue.entries()) {
+      if (told_already >= most) return count;
+      if (at++ < first || (matches && !matches(entry.shown))) continue;
+      if (auto out = told(*session, entry, person, now)) {
+        tell(std::move(*out));
+        ++told_already;
+      }
     }
   }
   return count;
@@ -249,7 +306,7 @@ std::optional<approve::message::Waiting> State::told(const Session& session, con
       std::ranges::any_of(entry.shown.votes, [&](const Vote& vote) { return vote.uid == person.uid; });
   if (why_not && !has_voted && person.uid != session.owner.uid) return std::nullopt;
   approve::message::Waiting out;
-  out.id = session.names.at(entry.askers.front().id);
+  out.id = session.names.at(entry.askers.front().id).name;
   out.question = entry.shown;
   out.user = session.owner.user;
   out.uid = session.owner.uid;

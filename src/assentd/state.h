@@ -26,6 +26,7 @@ using SessionKey = std::uint64_t;  // of one connection; never used twice
 struct Limits {
   std::size_t sessions_a_user = 4096;
   std::size_t questions_a_session = 10'000;
+  std::size_t bytes_a_user = 256 << 20;  // of questions that wait
 };
 
 class State {
@@ -36,7 +37,11 @@ class State {
     approve::SessionFacts facts;
     Person owner;
     approve::Queue queue;
-    std::unordered_map<std::uint64_t, std::string> names;  // of each asker's question
+    struct Asked {
+      std::string name;
+      std::size_t bytes = 0;
+    };
+    std::unordered_map<std::uint64_t, Asked> names;  // of each asker's question
   };
   struct Delivery {
     SessionKey session = 0;
@@ -71,9 +76,10 @@ class State {
   // A part of it: of the sessions from `from` on, until `most` were told. The session to go on with; 0: that was all.
   SessionKey some_waiting(const Person& person, Clock::time_point now, SessionKey from, std::size_t most,
                           const std::function<void(approve::message::Waiting)>& tell) const;
-  // Of all those sessions the first `most`; how many there are.
+  // `most` of all those, some of each session; how many there are. `matches`: of those alone; empty: of all.
   std::size_t first_waiting(const Person& person, Clock::time_point now, std::size_t most,
-                            const std::function<void(approve::message::Waiting)>& tell) const;
+                            const std::function<void(approve::message::Waiting)>& tell,
+                            const std::function<bool(const Question&)>& matches = {}) const;
   void each_running(const Person& person, const std::function<void(approve::message::Running)>& tell) const;
 
   [[nodiscard]] const std::map<SessionKey, Session>& sessions() const { return sessions_; }
@@ -82,6 +88,7 @@ class State {
 
  private:
   [[nodiscard]] std::string new_name();
+  void forget(Session& session, std::unordered_map<std::uint64_t, Session::Asked>::iterator asked);
   // Takes the askers' names and counts back, and makes them deliveries.
   Deliveries deliver(SessionKey key, std::vector<Answer> answers);
   const approve::Queue::Entry* find(const std::string& name, SessionKey& key);
@@ -92,6 +99,7 @@ class State {
 
   std::map<SessionKey, Session> sessions_;
   std::unordered_map<std::string, SessionKey> names_;
+  std::unordered_map<uid_t, std::size_t> bytes_;                  // of whose questions
   std::unordered_set<std::string> used_;                          // no name comes twice while the daemon lives
   std::set<std::pair<Clock::time_point, SessionKey>> deadlines_;  // some of them passed already or were for nothing
   std::uint64_t random_;

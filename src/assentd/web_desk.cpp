@@ -3,6 +3,9 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <vector>
+
 #include "base/sys.h"
 
 namespace assent::assentd {
@@ -12,6 +15,32 @@ namespace {
 constexpr std::size_t kMostWaiting = 200;  // that a page shows; of more it says how many there are
 constexpr std::size_t kMostRunning = 200;
 constexpr std::size_t kAtOnce = 8;
+
+char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+
+// Every word stands somewhere in what the question shows, in whatever case.
+std::function<bool(const Question&)> holding(const std::string& text) {
+  std::vector<std::string> words;
+  std::string word;
+  for (const char c : text + " ") {
+    if (c != ' ') {
+      word += lower(c);
+    } else if (!word.empty()) {
+      words.push_back(std::move(word));
+      word.clear();
+    }
+  }
+  return [words = std::move(words)](const Question& question) {
+    std::string all = question.operation + "\n" + question.object + "\n" + question.session + "\n" +
+                      question.decision.reason + "\n" + to_string(question.decision.rule);
+    if (question.process) {
+      all += "\n" + question.process->cwd + "\n";
+      for (const auto& argument : question.process->argv) all += argument + " ";
+    }
+    std::ranges::transform(all, all.begin(), lower);
+    return std::ranges::all_of(words, [&](const std::string& one) { return all.find(one) != std::string::npos; });
+  };
+}
 
 }  // namespace
 
@@ -32,7 +61,12 @@ web::Desk WebDesk::calls() {
   out.look = [this](Person person, std::optional<std::uint64_t> known, auto then) {
     post([this, person = std::move(person), known, then = std::move(then)] {
       if (known == state_.revision()) return then(std::nullopt);
-      then(look(person));
+      then(look(person, {}));
+    });
+  };
+  out.find = [this](Person person, std::string words, auto then) {
+    post([this, person = std::move(person), words = std::move(words), then = std::move(then)] {
+      then(look(person, words));
     });
   };
   out.give = [this](approve::message::Give give, Person person, std::string from, auto then) {
@@ -75,12 +109,13 @@ void WebDesk::on_bell() {
   ring();
 }
 
-web::Snapshot WebDesk::look(const Person& person) const {
+web::Snapshot WebDesk::look(const Person& person, const std::string& words) const {
   web::Snapshot out;
   out.revision = state_.revision();
-  out.waiting_in_all =
-      state_.first_waiting(person, State::Clock::now(), kMostWaiting,
-                           [&](approve::message::Waiting one) { out.waiting.push_back(std::move(one)); });
+  out.waiting_in_all = state_.first_waiting(
+      person, State::Clock::now(), kMostWaiting,
+      [&](approve::message::Waiting one) { out.waiting.push_back(std::move(one)); },
+      words.empty() ? nullptr : holding(words));
   state_.each_running(person, [&](approve::message::Running one) {
     if (++out.running_in_all <= kMostRunning) out.running.push_back(std::move(one));
   });

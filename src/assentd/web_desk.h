@@ -28,7 +28,7 @@ class WebDesk {
   void post(std::function<void()> task);
   void ring() const;
   void on_bell();
-  [[nodiscard]] web::Snapshot look(const Person& person) const;
+  [[nodiscard]] web::Snapshot look(const Person& person, const std::string& words) const;
 
   EventLoop& loop_;
   State& state_;

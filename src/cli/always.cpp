@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sodium.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -197,6 +198,16 @@ Result<AlwaysRule> plan_always(const approve::message::Waiting& waiting, const a
     return fail(EPERM, fmt::format("{} would still say {}, and a rule of yours does not lift that",
                                    show(to_string(said.rule)), assent::name(said.verdict)));
   }
+  return out;
+}
+
+std::string seal_of(const AlwaysRule& planned) {
+  const std::string shown = fmt::format("{}\n{}\n{}\n{}", planned.path, planned.line, planned.is_new, planned.rule);
+  std::array<unsigned char, 16> hash{};
+  ::crypto_generichash(hash.data(), hash.size(), reinterpret_cast<const unsigned char*>(shown.data()), shown.size(),
+                       nullptr, 0);
+  std::string out;
+  for (const unsigned char byte : hash) out += fmt::format("{:02x}", byte);
   return out;
 }
 

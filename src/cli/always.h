@@ -24,6 +24,9 @@ struct AlwaysRule {
 // written that does; ESTALE: profiles say something else now.
 Result<AlwaysRule> plan_always(const approve::message::Waiting& waiting, const approve::SessionFacts& session);
 
+// What was shown of it, in a few letters: two that differ in anything differ in these.
+std::string seal_of(const AlwaysRule& planned);
+
 // ESTALE: the profile was changed meanwhile.
 Status add_always(const AlwaysRule& planned);
 

@@ -4,6 +4,7 @@
 
 #include <boost/program_options.hpp>
 #include <iostream>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <sstream>
 
@@ -50,10 +51,26 @@ bool types_yes(std::string_view what) {
   return typed == "yes";
 }
 
+// For programs that show it themselves, and ask.
+int show_rule(const AlwaysRule& planned) {
+  const nlohmann::json out{{"path", show(planned.path)},
+                           {"line", planned.line},
+                           {"new", planned.is_new},
+                           {"rule", planned.rule},
+                           {"seal", seal_of(planned)}};
+  fmt::print("{}\n", out.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+  return kOk;
+}
+
 // The rule, and a second yes to it. Nothing is written yet.
-Result<AlwaysRule> ask_for_rule(const message::Waiting& waiting, const approve::SessionFacts& session, bool yes_given) {
+Result<AlwaysRule> ask_for_rule(const message::Waiting& waiting, const approve::SessionFacts& session, bool yes_given,
+                                const std::string& seal) {
   auto planned = plan_always(waiting, session);
   if (!planned) return planned;
+  if (!seal.empty()) {
+    if (seal == seal_of(*planned)) return planned;
+    return fail(ESTALE, "the rule, or its place, is not the one that was shown any more; look at it again");
+  }
   fmt::print("{}this rule {} {}:{}\n\n", describe(waiting),
              planned->is_new ? "would be the first of a new profile," : "would be added at", show(planned->path),
              planned->line);
@@ -85,12 +102,18 @@ int approve_main(Arguments arguments) {
   add("confirm", po::value<std::string>()->value_name("TEXT"), "the words that a question wants typed");
   add("always", "make it a rule of your profile: shows the rule and asks once more");
   add("yes", "with --always: yes to the rule too");
+  add("dry-run", "with --always: show the rule as JSON, and answer nothing");
+  add("seal", po::value<std::string>()->value_name("SEAL"),
+      "with --always: yes to the rule that --dry-run showed with this seal, and to no other");
+  add("from", po::value<std::string>()->value_name("TEXT"), "for the record: where the answer was given");
   add("help,h", "this text");
   const auto parsed = parse_words(arguments, options, 1);
   if (!parsed) return complain("approve", parsed.error().what, kUsage);
   if (parsed->given.count("help") != 0) {
-    return help("assent approve ID [--scope once|command|session] [--confirm TEXT] [--always [--yes]]",
-                "Allows what the question asks ('assent pending' lists them).", options);
+    return help(
+        "assent approve ID [--scope once|command|session] [--confirm TEXT] "
+        "[--always [--yes | --dry-run | --seal SEAL]]",
+        "Allows what the question asks ('assent pending' lists them).", options);
   }
   if (parsed->words.size() != 1) return complain("approve", "name one question; 'assent pending' lists them", kUsage);
   message::Give answer;
@@ -101,8 +124,13 @@ int approve_main(Arguments arguments) {
   answer.scope = *scope;
   const bool always = parsed->given.count("always") != 0;
   if (always && parsed->given["scope"].defaulted()) answer.scope = Scope::Session;
-  if (!always && parsed->given.count("yes") != 0) return complain("approve", "--yes goes with --always", kUsage);
-  auto daemon = call_daemon(always ? "approve --always" : "approve");
+  for (const char* option : {"yes", "dry-run", "seal"}) {
+    if (!always && parsed->given.count(option) != 0)
+      return complain("approve", fmt::format("--{} goes with --always", option), kUsage);
+  }
+  const std::string from = parsed->given.count("from") != 0 ? " from " + parsed->given["from"].as<std::string>() : "";
+  const std::string seal = parsed->given.count("seal") != 0 ? parsed->given["seal"].as<std::string>() : "";
+  auto daemon = call_daemon((always ? "approve --always" : "approve") + from);
   if (!daemon) return complain("approve", daemon.error().what, kFailed);
   approve::SessionFacts session;
   auto waiting = find_waiting(*daemon, answer.id, &session);
@@ -111,7 +139,10 @@ int approve_main(Arguments arguments) {
                     waiting.error().code == ENOENT ? kNegative : kFailed);
   std::optional<AlwaysRule> rule;
   if (always) {
-    auto planned = ask_for_rule(*waiting, session, parsed->given.count("yes") != 0);
+    const bool only_shown = parsed->given.count("dry-run") != 0;
+    auto planned = only_shown ? plan_always(*waiting, session)
+                              : ask_for_rule(*waiting, session, parsed->given.count("yes") != 0, seal);
+    if (planned && only_shown) return show_rule(*planned);
     if (!planned) {
       fmt::print(stderr, "assent: cannot always allow {}: {}\n", show(answer.id), planned.error().what);
       return planned.error().code == ENOTTY ? kUsage : kNegative;

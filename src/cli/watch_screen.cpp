@@ -36,6 +36,7 @@ struct WatchScreen::Curses {
   SCREEN* screen = nullptr;
   termios before{};
   bool colour = false;
+  bool only_ascii = false;
 
   [[nodiscard]] attr_t attributes(Look look) const {
     switch (look) {
@@ -61,9 +62,13 @@ Result<std::unique_ptr<WatchScreen>> WatchScreen::open() {
   if (::isatty(STDIN_FILENO) != 1 || ::isatty(STDOUT_FILENO) != 1)
     return fail(ENOTTY, "it needs a terminal (ENOTTY); 'assent pending' lists the questions anywhere");
   std::setlocale(LC_ALL, "");
-  // Names are shown as UTF-8 whatever the locale says.
-  if (std::string_view(::nl_langinfo(CODESET)) != "UTF-8") std::setlocale(LC_CTYPE, "C.UTF-8");
+  // Where nobody has chosen a locale, the terminal speaks UTF-8 all the same. Where somebody has chosen another set,
+  // it does not.
+  const std::string_view set = ::nl_langinfo(CODESET);
+  const bool other_set = set != "UTF-8" && set != "ANSI_X3.4-1968";
+  if (set != "UTF-8" && !other_set) std::setlocale(LC_CTYPE, "C.UTF-8");
   auto curses = std::make_unique<Curses>();
+  curses->only_ascii = other_set;
   ::tcgetattr(STDIN_FILENO, &curses->before);
   ::use_tioctl(TRUE);  // LINES and COLUMNS of the environment say what was, not what is
   curses->screen = ::newterm(nullptr, stdout, stdin);
@@ -111,7 +116,7 @@ void WatchScreen::draw(const WatchPicture& picture) {
   for (int row = 0; row < rows; ++row) {
     const auto& line = picture.lines[static_cast<std::size_t>(row)];
     ::attrset(static_cast<int>(curses_->attributes(line.look)));
-    ::mvaddstr(row, 0, line.text.c_str());
+    ::mvaddstr(row, 0, (curses_->only_ascii ? in_ascii(line.text) : line.text).c_str());
   }
   ::attrset(A_NORMAL);
   if (picture.cursor && rows > 0) {

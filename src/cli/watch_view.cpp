@@ -87,7 +87,7 @@ class Picture {
       help(body + rule);
     } else {
       add_list(list);
-      if (rule != 0) add(rule_line(), Look::Dim);
+      if (rule != 0) add(rule_line(list), Look::Dim);
       add_details(body - list);
     }
     fill(rows_ - 1 - keys);
@@ -135,15 +135,36 @@ class Picture {
     return text;
   }
 
-  std::string rule_line() const {
+  // With the place in the list, where there is more of it than one sees.
+  std::string rule_line(std::size_t list) const {
+    const std::size_t all = model_.listed().size();
+    std::string place;
+    if (all > list) {
+      const auto selected = model_.selected();
+      place = selected ? fmt::format(" {} of {} ", *selected + 1, approve::human_count(all))
+                       : fmt::format(" {} ", approve::human_count(all));
+    }
     std::string text;
-    for (std::size_t i = 0; i < columns_; ++i) text += "─";
-    return text;
+    for (std::size_t i = columns_of(place); i < columns_; ++i) text += "─";
+    return text + place;
   }
 
   std::string left_of(const WatchModel::Asked& one) const {
     if (!one.gone.empty()) return "gone";
     return approve::human_left(std::chrono::ceil<std::chrono::seconds>(one.deadline - now_));
+  }
+
+  // Below the session's project the way from there says more in little room; the details have the whole of it.
+  std::string nearer(const Question& question) const {
+    std::string_view base;
+    for (const auto& one : model_.sessions()) {
+      if (one.session == question.session) base = one.project;
+    }
+    if (base.empty() && question.process) base = question.process->cwd;
+    const std::string_view object = question.object;
+    const bool below =
+        base.size() > 1 && object.size() > base.size() + 1 && object.starts_with(base) && object[base.size()] == '/';
+    return below ? "." + std::string(object.substr(base.size())) : std::string(object);
   }
 
   // One line of the list. `room`: what is there for names.
@@ -159,7 +180,7 @@ class Picture {
         std::string command;
         if (q.process && columns_ >= 60) command = "  " + show_command(q.process->argv, columns_ / 4);
         const std::size_t used = columns_of(text) + columns_of(command);
-        return text + show(q.object, room > used + 8 ? room - used : 8) + command;
+        return text + show(nearer(q), room > used + 8 ? room - used : 8) + command;
       }
       case Page::Sessions: {
         const auto& one = model_.sessions()[index];
@@ -401,6 +422,23 @@ class Picture {
 };
 
 }  // namespace
+
+std::string in_ascii(std::string_view text) {
+  std::string out;
+  while (!text.empty()) {
+    if (static_cast<unsigned char>(text.front()) < 0x80) {
+      out += text.front();
+      text.remove_prefix(1);
+      continue;
+    }
+    std::size_t length = 1;
+    while (length < text.size() && (static_cast<unsigned char>(text[length]) & 0xC0) == 0x80) ++length;
+    const std::string_view letter = text.substr(0, length);
+    out += letter == "─" ? "-" : letter == "…" ? "~" : std::string(columns_of(letter), '?');
+    text.remove_prefix(length);
+  }
+  return out;
+}
 
 WatchPicture lay_out(const WatchModel& model, std::size_t columns, std::size_t rows, Clock::time_point now) {
   return Picture(model, columns, rows, now).whole();

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "cli/watch_model.h"
@@ -23,6 +24,10 @@ struct WatchPicture {
   std::size_t most_scroll = 0;        // lines that the details could still go up by
   bool shows_question = false;        // enough of the selected one is there to answer it
 };
+
+// The same width in letters that every terminal has; for those that are of another character set than UTF-8, where the
+// bytes of a name could be orders to the terminal.
+std::string in_ascii(std::string_view text);
 
 WatchPicture lay_out(const WatchModel& model, std::size_t columns, std::size_t rows, WatchModel::Clock::time_point now);
 

@@ -8,7 +8,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
+#include <string_view>
 
 #include "assent/unique_fd.h"
 #include "base/show.h"
@@ -29,7 +31,19 @@ Result<Pipe> make_pipe() {
   return Pipe{UniqueFd(ends[0]), UniqueFd(ends[1])};
 }
 
-Result<pid_t> spawn(std::vector<std::string>& argv, int out, int err) {
+bool same_name(std::string_view a, std::string_view b) {
+  const auto name = [](std::string_view text) { return text.substr(0, text.find('=')); };
+  return name(a) == name(b);
+}
+
+Result<pid_t> spawn(std::vector<std::string>& argv, const std::vector<std::string>& more, int out, int err) {
+  std::vector<char*> environment;
+  for (char** one = environ; *one != nullptr; ++one) {
+    if (std::ranges::none_of(more, [&](const std::string& other) { return same_name(*one, other); }))
+      environment.push_back(*one);
+  }
+  for (const auto& one : more) environment.push_back(const_cast<char*>(one.c_str()));
+  environment.push_back(nullptr);
   std::vector<char*> words;
   for (auto& word : argv) words.push_back(word.data());
   words.push_back(nullptr);
@@ -48,7 +62,7 @@ Result<pid_t> spawn(std::vector<std::string>& argv, int out, int err) {
   ::posix_spawnattr_setsigdefault(&how, &all);
   ::posix_spawnattr_setflags(&how, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSID);
   pid_t child = -1;
-  const int error = ::posix_spawn(&child, argv[0].c_str(), &files, &how, words.data(), environ);
+  const int error = ::posix_spawn(&child, argv[0].c_str(), &files, &how, words.data(), environment.data());
   ::posix_spawn_file_actions_destroy(&files);
   ::posix_spawnattr_destroy(&how);
   if (error != 0) return fail(error, fmt::format("cannot run {}", show(argv[0])));
@@ -57,11 +71,12 @@ Result<pid_t> spawn(std::vector<std::string>& argv, int out, int err) {
 
 }  // namespace
 
-Result<Ran> run_program(std::vector<std::string> argv, std::chrono::seconds limit, const std::atomic<bool>& stop) {
+Result<Ran> run_program(std::vector<std::string> argv, std::chrono::seconds limit, const std::atomic<bool>& stop,
+                        const std::vector<std::string>& more) {
   auto out = make_pipe();
   auto err = make_pipe();
   if (!out || !err) return fail(EMFILE, "cannot run a program: no descriptors are left (EMFILE)");
-  auto child = spawn(argv, out->write.get(), err->write.get());
+  auto child = spawn(argv, more, out->write.get(), err->write.get());
   if (!child) return pass(std::move(child));
   out->write.reset();
   err->write.reset();

@@ -18,6 +18,8 @@ struct Ran {
 };
 
 // Blocks. `stop`: do not wait any longer (the program goes on). ETIMEDOUT, EFBIG: it was killed.
-Result<Ran> run_program(std::vector<std::string> argv, std::chrono::seconds limit, const std::atomic<bool>& stop);
+// `more`: NAME=VALUE, beside the environment.
+Result<Ran> run_program(std::vector<std::string> argv, std::chrono::seconds limit, const std::atomic<bool>& stop,
+                        const std::vector<std::string>& more = {});
 
 }  // namespace assent::web

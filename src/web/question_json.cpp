@@ -1,5 +1,7 @@
 #include "web/question_json.h"
 
+#include <unistd.h>
+
 #include <nlohmann/json.hpp>
 
 #include "approve/question_view.h"
@@ -69,11 +71,9 @@ json json_of(const approve::message::Waiting& waiting, const approve::Person& pe
 }
 
 std::string text_of(const Snapshot& snapshot, const approve::Person& person) {
-  json out{{"user", show(person.user)},
-           {"waiting", json::array()},
-           {"waiting_in_all", snapshot.waiting_in_all},
-           {"running", json::array()},
-           {"running_in_all", snapshot.running_in_all}};
+  json out{{"user", show(person.user)}, {"rules", person.uid == ::geteuid()},
+           {"waiting", json::array()},  {"waiting_in_all", snapshot.waiting_in_all},
+           {"running", json::array()},  {"running_in_all", snapshot.running_in_all}};
   for (const auto& one : snapshot.waiting) out["waiting"].push_back(json_of(one, person));
   for (const auto& one : snapshot.running) {
     const auto& facts = one.session;

@@ -12,6 +12,7 @@
 #include "web/child.h"
 #include "web/guard.h"
 #include "web/page.h"
+#include "web/question_json.h"
 #include "web/timeline.h"
 
 namespace assent::web {
@@ -22,6 +23,7 @@ using nlohmann::json;
 using namespace std::chrono_literals;
 
 constexpr auto kUndoLimit = 10min;
+constexpr auto kRuleLimit = 30s;
 
 Reply reply(unsigned status, const json& body) {
   Reply out;
@@ -84,15 +86,18 @@ std::optional<approve::message::Give> give_of(const json& body) {
   return out;
 }
 
+// What a verb says of itself where it does nothing.
+Reply refused_by(const Ran& ran, std::string_view otherwise) {
+  std::string why = ran.err.substr(0, ran.err.find('\n'));
+  if (why.starts_with("assent: ")) why.erase(0, 8);
+  return refused(422, why.empty() ? otherwise : why);
+}
+
 // What `assent undo --json` said, or why it did nothing.
 Reply undo_reply(const Ran& ran) {
   constexpr std::size_t kMostItems = 500;
   json said = json::parse(ran.out, nullptr, false);
-  if (!said.is_object()) {
-    std::string why = ran.err.substr(0, ran.err.find('\n'));
-    if (why.starts_with("assent: ")) why.erase(0, 8);
-    return refused(422, why.empty() ? "nothing can be undone" : why);
-  }
+  if (!said.is_object()) return refused_by(ran, "nothing can be undone");
   json& items = said["items"];
   if (!items.is_array()) items = json::array();
   said["more_items"] = items.size() > kMostItems ? items.size() - kMostItems : 0;
@@ -168,13 +173,21 @@ void Site::log_in(const Request& request, const Answer& answer) {
 
 void Site::api(const Request& request, const Login& login, std::shared_ptr<Stream> stream, const Answer& answer) {
   const bool post = request.method == Request::Method::Post;
-  const bool changes = request.path == "/api/answer" || request.path == "/api/undo" || request.path == "/api/logout";
+  const bool rules = request.path == "/api/rule" || request.path == "/api/always";
+  const bool changes =
+      rules || request.path == "/api/answer" || request.path == "/api/undo" || request.path == "/api/logout";
   if (post != changes) return answer(refused(405, "no such method"));
   Rates& rates = rates_[login.uid];
   if (!(post ? rates.answers : rates.reads).take(Clock::now()))
     return answer(refused(429, "too many requests; wait a moment"));
   if (request.path == "/api/live") return live(request, login, std::move(stream), answer);
+  if (request.path == "/api/questions") return questions(request, login, answer);
   if (request.path == "/api/answer") return give(request, login, answer);
+  if (rules) {
+    if (!is_own(login))
+      return answer(refused(403, "this daemon writes no rules for you; 'assent approve --always' does"));
+    return rule(request, login, answer);
+  }
   if (request.path == "/api/logout") {
     logins_.close(request.cookie);
     Reply out = reply(200, json::object());
@@ -200,6 +213,28 @@ void Site::live(const Request& request, const Login& login, std::shared_ptr<Stre
       if (!hub_.join(stream, login, std::move(person), cookie))
         return answer(refused(429, "too many open pages; close some"));
       answer(std::move(out));
+    });
+  });
+}
+
+// Of more than a page is told, those that hold some words.
+void Site::questions(const Request& request, const Login& login, const Answer& answer) {
+  const auto found = request.query.find("holding");
+  const std::string words = found == request.query.end() ? "" : found->second;
+  if (words.empty() || words.size() > 200) return answer(refused(400, "say what to look for"));
+  boost::asio::post(people_, [this, login, words, answer] {
+    auto person = approve::person_of(login.uid, login.gid);
+    if (!may_use(person)) {
+      boost::asio::post(io_, [answer] { answer(refused(403, "this page is not for you any more")); });
+      return;
+    }
+    desk_.find(person, words, [this, person, answer](std::optional<Snapshot> snapshot) {
+      boost::asio::post(io_, [person, answer, snapshot = std::move(snapshot)] {
+        Reply out;
+        out.status = 200;
+        out.body = text_of(*snapshot, person);
+        answer(std::move(out));
+      });
     });
   });
 }
@@ -236,6 +271,44 @@ void Site::records(const Request& request, const Answer& answer) {
         return reply(200, *out);
       },
       answer);
+}
+
+// The rule that an answer would become; or, with the seal of the one that was shown, that answer and that rule. By the
+// verb, which is what anybody would do at a terminal.
+void Site::rule(const Request& request, const Login& login, const Answer& answer) {
+  const bool really = request.path == "/api/always";
+  const json body = body_of(request);
+  const std::string id = text(body, "id");
+  const std::string seal = text(body, "seal");
+  const auto is_plain = [](const std::string& word) {
+    return !word.empty() && word.size() <= 64 &&
+           std::ranges::all_of(word, [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); });
+  };
+  if (!is_plain(id) || (really && !is_plain(seal))) return answer(refused(400, "that names no question"));
+  if (options_.assent.empty()) return answer(refused(501, "the program 'assent' does not lie beside this daemon"));
+  if (ruling_) return answer(refused(409, "a rule is being looked at already; try again"));
+  std::vector<std::string> words{options_.assent, "approve", id, "--always"};
+  if (really) {
+    words.insert(words.end(), {"--seal", seal, "--from=the web page, " + login.from});
+    if (const std::string typed = text(body, "confirm"); !typed.empty()) words.push_back("--confirm=" + typed);
+  } else {
+    words.emplace_back("--dry-run");
+  }
+  ruling_ = true;
+  beside(
+      records_,
+      [this, words, really] {
+        auto ran = run_program(words, kRuleLimit, stopping_, {"ASSENT_DAEMON=" + options_.socket});
+        if (!ran) return refused(500, ran.error().what);
+        if (ran->status != 0) return refused_by(*ran, "no rule can be made of this");
+        if (really) return reply(200, json::object());
+        const json said = json::parse(ran->out, nullptr, false);
+        return said.is_object() ? reply(200, said) : refused(500, "no rule can be made of this");
+      },
+      [this, answer](Reply out) {
+        ruling_ = false;
+        answer(std::move(out));
+      });
 }
 
 // The verb does it, in a process of its own: a fault there takes no question with it.

@@ -41,9 +41,11 @@ class Site {
   void log_in(const Request& request, const Answer& answer);
   void api(const Request& request, const Login& login, std::shared_ptr<Stream> stream, const Answer& answer);
   void live(const Request& request, const Login& login, std::shared_ptr<Stream> stream, const Answer& answer);
+  void questions(const Request& request, const Login& login, const Answer& answer);
   void give(const Request& request, const Login& login, const Answer& answer);
   void records(const Request& request, const Answer& answer);
   void undo(const Request& request, const Answer& answer);
+  void rule(const Request& request, const Login& login, const Answer& answer);
   [[nodiscard]] bool may_use(const approve::Person& person) const;
   [[nodiscard]] bool is_own(const Login& login) const;
   // Runs `work` beside, and gives what it gives.
@@ -58,6 +60,7 @@ class Site {
   std::map<uid_t, Rates> rates_;
   Bucket failures_{1, 20};
   bool undoing_ = false;
+  bool ruling_ = false;
   std::atomic<bool> stopping_ = false;
   boost::asio::thread_pool people_{1};   // the user database
   boost::asio::thread_pool records_{2};  // logs, an undo

@@ -107,8 +107,10 @@ Json row_of(const Json& record, const Processes& processes) {
     what = fmt::format("of record {}: {}", number_of(record, "of"), show(bytes_of(record, "outcome")));
   } else if (kind == "exit") {
     const auto signal = number_of(record, "signal");
-    what = signal != 0 ? fmt::format("ended by signal {}", signal)
-                       : fmt::format("ended with {}", number_of(record, "status"));
+    // Kernels before 6.15 do not tell how.
+    what = signal != 0                  ? fmt::format("ended by signal {}", signal)
+           : !record.contains("status") ? "ended"
+                                        : fmt::format("ended with {}", number_of(record, "status"));
   } else if (kind == "end") {
     what = show(bytes_of(record, "reason"));
     more.push_back(fmt::format("{} allowed, {} denied, {} asked", number_of(record, "allowed"),

@@ -2,13 +2,16 @@
 
 #include <fmt/format.h>
 #include <sodium.h>
+#include <unistd.h>
 
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ip/v6_only.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <map>
 #include <thread>
 
+#include "web/caller_uid.h"
 #include "web/connection.h"
 #include "web/site.h"
 
@@ -21,6 +24,9 @@ using asio::ip::tcp;
 using boost::system::error_code;
 
 constexpr std::size_t kMostConnections = 256;
+constexpr std::size_t kMostOfAGroup = 1024;  // where the page is for a group
+constexpr std::size_t kMostOfOne = 64;       // of a user who is not the daemon's own
+constexpr std::size_t kKeptForOwn = 64;      // that all the others together cannot take
 
 tl::unexpected<Error> cannot(std::uint16_t port, const error_code& error) {
   const char* name = ::strerrorname_np(error.value());
@@ -47,7 +53,9 @@ error_code listen(tcp::acceptor& acceptor, const tcp::endpoint& at) {
 }  // namespace
 
 struct Web::Parts {
-  Parts(Options options, Desk desk) : site(io, std::move(options), std::move(desk), logins) {}
+  Parts(Options options, Desk desk)
+      : most(options.group.empty() ? kMostConnections : kMostOfAGroup),
+        site(io, std::move(options), std::move(desk), logins) {}
   // First nobody does anything any more; then it is taken down.
   ~Parts() {
     io.stop();
@@ -86,11 +94,22 @@ struct Web::Parts {
           if (!stopped) accept(entrance);
         });
       }
-      if (connections < kMostConnections) {
-        ++connections;
-        serve_connection(std::move(socket), site, [this] { --connections; });
-      }
+      take(std::move(socket));
       accept(entrance);
+    });
+  }
+
+  // Anybody on this machine may knock; nobody may hold the door against the others.
+  void take(tcp::socket socket) {
+    const auto uid = uid_of_caller(socket.native_handle());
+    const bool own = uid && *uid == ::geteuid();
+    if (connections >= (own ? most : most - kKeptForOwn)) return;
+    if (uid && !own && callers[*uid] >= kMostOfOne) return;
+    ++connections;
+    if (uid) ++callers[*uid];
+    serve_connection(std::move(socket), site, [this, uid] {
+      --connections;
+      if (uid && --callers[*uid] == 0) callers.erase(*uid);
     });
   }
 
@@ -106,7 +125,9 @@ struct Web::Parts {
   }
 
   Logins logins;
-  std::size_t connections = 0;  // before all that may hold one
+  const std::size_t most;
+  std::size_t connections = 0;           // before all that may hold one
+  std::map<uid_t, std::size_t> callers;  // of whom it is known
   asio::io_context io{1};
   Site site;
   Entrance v4{io}, v6{io};

@@ -39,6 +39,8 @@ struct Desk {
   std::function<void(approve::Person, std::optional<std::uint64_t> known,
                      std::function<void(std::optional<Snapshot>)> then)>
       look;
+  // The same of the questions that hold these words alone.
+  std::function<void(approve::Person, std::string words, std::function<void(std::optional<Snapshot>)> then)> find;
   // How many more people must say yes; or why it was refused.
   std::function<void(approve::message::Give, approve::Person, std::string from,
                      std::function<void(Result<std::uint64_t>)> then)>
@@ -51,7 +53,8 @@ struct Options {
   std::uint16_t port = kUsualPort;   // 0: any that is free
   std::string group;                 // who may use it; empty: the daemon's own user, and root
   std::optional<std::string> state;  // where the daemon's own user's sessions lie; none: they are not shown
-  std::string assent;                // the program that undoes; empty: nothing can be undone here
+  std::string assent;                // the program that undoes and writes rules; empty: neither can be done here
+  std::string socket;                // of the daemon, for that program
 };
 
 // Who asked for a login, as the kernel said at the unix socket, and on which surface.

@@ -1,6 +1,8 @@
 // The agent answers for itself, or somebody answers who may not. Each with a control in which the same words do count.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 
 #include "support/daemon_world.h"
 
@@ -38,6 +40,54 @@ TEST_P(DaemonAttack, ACopiedAssentInsideNeitherSeesTheSocketNorAnswers) {
     EXPECT_THAT(world.shell(answer).out, HasSubstr("allowed"));
   });
   EXPECT_FALSE(there(world.project + "/victim1"));
+}
+
+// The supervisor connects what a rule allows, so to the daemon it would be a process of the user's that speaks. As
+// systemd does it, the socket has its plain path in the list of sockets, and so a rule finds it.
+TEST_P(DaemonAttack, ARuleForAllSocketsOfTheUserDoesNotLeadToTheDaemon) {
+  DaemonWorld world(GetParam(), Daemon::OfUser);
+  world.stop_daemon();
+  fs::remove(world.socket());
+  const int listener = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  world.socket().copy(address.sun_path, sizeof address.sun_path - 1);
+  ASSERT_EQ(::bind(listener, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+  ASSERT_EQ(::listen(listener, 16), 0);
+  fs::copy_file(world.root + "/assent", world.project + "/assent");
+  ::chmod((world.project + "/assent").c_str(), 0755);
+  world.give();
+  const pid_t daemon =
+      world.start({"sh", "-c", "LISTEN_PID=$$ LISTEN_FDS=1 exec " + world.root + "/assentd --socket " + world.socket()},
+                  {-1, 1, 2}, [listener] {
+                    ::fcntl(listener, F_SETFD, 0);  // it may have that number already
+                    ::dup2(listener, 3);
+                  });
+  ::close(listener);
+  const std::string answer = "export ASSENT_DAEMON=" + world.socket() +
+                             "; for i in 1 2 3 4 5 6 7 8 9 10; do id=$(./assent pending --json | sed -n "
+                             "'s/.*\"id\":\"\\([a-z0-9]*\\)\".*/\\1/p'); [ -n \"$id\" ] && ./assent approve $id && "
+                             "break; sleep 0.1; done";
+  const auto outcome = world.session("(" + answer + "; echo >tried) & rm victim1; wait",
+                                     [&](pid_t) {
+                                       const auto waiting = world.pending();
+                                       for (int i = 0; i < 1000 && !there(world.project + "/tried"); ++i)
+                                         std::this_thread::sleep_for(std::chrono::milliseconds(20));
+                                       if (!waiting.empty()) (void)world.assent({"deny", waiting[0]["id"]});
+                                     },
+                                     {"--allow-host", "unix:" + world.root + "/run/**"});
+  EXPECT_TRUE(there(world.project + "/victim1")) << outcome.out << outcome.err;
+  EXPECT_THAT(outcome.out, Not(HasSubstr("allowed")));
+  EXPECT_THAT(outcome.err, HasSubstr("cannot reach an approval daemon")) << "it did run inside";
+
+  // The control: the same script outside answers.
+  (void)world.session("rm victim1", [&](pid_t) {
+    world.pending();
+    EXPECT_THAT(world.shell(answer).out, HasSubstr("allowed"));
+  });
+  EXPECT_FALSE(there(world.project + "/victim1"));
+  ::kill(daemon, SIGTERM);
+  ::waitpid(daemon, nullptr, 0);
 }
 
 TEST_P(DaemonAttack, AProcessOfAnotherUserNamespaceIsNoHumanEvenIfItReachesTheSocket) {

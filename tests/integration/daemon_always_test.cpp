@@ -48,6 +48,43 @@ TEST_P(Always, TheSameActIsNotAskedInTheNextSession) {
   EXPECT_THAT(world.assent({"log", "last"}).out, HasSubstr("profiles/default.toml:"));
 }
 
+// For programs that show the rule themselves: what was sealed is what is written, or nothing is.
+TEST_P(Always, ASealedRuleIsWrittenAsItWasShownOrNotAtAll) {
+  DaemonWorld world(GetParam(), Daemon::OfUser);
+  const auto outcome = world.session("rm -r keep", [&](pid_t) {
+    const auto waiting = world.pending();
+    ASSERT_EQ(waiting.size(), 1u);
+    const auto shown = world.assent(DaemonWorld::yes_to(waiting[0], {"--always", "--dry-run"}));
+    EXPECT_EQ(shown.status, 0) << shown.err;
+    const Json rule = Json::parse(shown.out);
+    EXPECT_EQ(rule["path"], own_profile(world));
+    EXPECT_EQ(rule["new"], true);
+    EXPECT_THAT(rule["rule"].get<std::string>(), HasSubstr("'" + world.project + "/keep/**'"));
+    EXPECT_FALSE(there(own_profile(world)));
+    EXPECT_EQ(world.pending().size(), 1u) << "nothing was answered";
+
+    const std::string seal = rule["seal"];
+    const std::string other = (seal[0] == '0' ? "1" : "0") + seal.substr(1);
+    auto said = world.assent(DaemonWorld::yes_to(waiting[0], {"--always", "--seal", other}));
+    EXPECT_EQ(said.status, 1) << said.out;
+    EXPECT_THAT(said.err, HasSubstr("not the one that was shown"));
+    // The same rule, but in another place.
+    put(own_profile(world), "version = 1\nname = \"default\"\nextends = [\"default\"]\n");
+    world.give();
+    said = world.assent(DaemonWorld::yes_to(waiting[0], {"--always", "--seal", seal}));
+    EXPECT_EQ(said.status, 1) << said.out;
+    EXPECT_TRUE(there(world.project + "/keep/f"));
+    fs::remove(own_profile(world));
+    said = world.assent(DaemonWorld::yes_to(waiting[0], {"--always", "--seal", seal, "--from", "a test"}));
+    EXPECT_EQ(said.status, 0) << said.err;
+  });
+  EXPECT_EQ(outcome.status, 0) << outcome.err;
+  EXPECT_FALSE(there(world.project + "/keep"));
+  EXPECT_THAT(get(own_profile(world)), HasSubstr("/keep/**'"));
+  EXPECT_THAT(world.assent({"log", "last", "--json"}).out, HasSubstr("approve --always from a test"));
+  for (const char* option : {"--dry-run", "--seal=x"}) EXPECT_EQ(world.assent({"approve", "abcd", option}).status, 2);
+}
+
 TEST_P(Always, ItStandsBeforeTheRuleThatAsksAndLeavesTheRestAsItIs) {
   DaemonWorld world(GetParam(), Daemon::OfUser);
   const std::string start =

@@ -95,7 +95,8 @@ class DaemonWorld : public World {
         words, {}, [](pid_t) {},
         [uid] {
           const gid_t gid = uid == 0 ? 0 : ordinary_uid();
-          if (::setgroups(0, nullptr) != 0 || ::setresgid(gid, gid, gid) != 0 || ::setresuid(uid, uid, uid) != 0)
+          if (::syscall(SYS_setgroups, 0, nullptr) != 0 || ::syscall(SYS_setresgid, gid, gid, gid) != 0 ||
+              ::syscall(SYS_setresuid, uid, uid, uid) != 0)
             ::_exit(99);
         });
   }

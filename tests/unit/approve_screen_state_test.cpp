@@ -62,6 +62,33 @@ TEST(ScreenState, RedefinedColoursCannotHideTheQuestion) {
   EXPECT_THAT(after("\x1b]0;title\a").enter(), Not(HasSubstr("\x1b]104")));
 }
 
+TEST(ScreenState, NorCanColoursThatAreSetByOtherWords) {
+  for (const char* colours : {"\x1b]5;0;#000000\a", "\x1b]21;foreground=#000000\x1b\\",
+                              "\xc2\x9d"
+                              "10;#000000\xc2\x9c"})
+    EXPECT_THAT(after(colours).enter(), HasSubstr("\x1b]110")) << colours;
+}
+
+TEST(ScreenState, ControlsOfOneByteAreControls) {
+  const ScreenState state = after(
+      "\xc2\x9b?25l\xc2\x9b?1049h\xc2\x9b"
+      "2;3r");
+  EXPECT_TRUE(state.at_rest());
+  EXPECT_TRUE(state.alternate());
+  EXPECT_THAT(state.leave(), HasSubstr("\x1b[?25l"));
+  EXPECT_THAT(state.leave(), HasSubstr("\x1b[2;3r"));
+  EXPECT_TRUE(after("\x1b]0;title\xc2\x9c").at_rest());
+  EXPECT_FALSE(after("\xc2\x9b").at_rest());
+  EXPECT_TRUE(after("\xc3\x9b\xc2\xa9").at_rest()) << "letters are none";
+}
+
+// Saved with CSI ? s, brought back with CSI ? r, and by other ways that nobody reads along.
+TEST(ScreenState, NoModeIsLeftThatCouldHideAQuestion) {
+  const std::string enter = after("\x1b[?6;69h\x1b[?6;69s\x1b[?6;69l\x1b[?6;69r").enter();
+  for (const char* mode : {"\x1b[?5l", "\x1b[?6l", "\x1b[?69l", "\x1b[?7h", "\x1b[?2026l"})
+    EXPECT_THAT(enter, HasSubstr(mode));
+}
+
 TEST(ScreenState, AResetForgetsEverything) {
   EXPECT_EQ(after("\x1b[?1000h\x1b[1m\x1b=\x1b[?1049h\x1b"
                   "c")

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -49,7 +50,7 @@ class Serving : public testing::Test {
     daemon = std::thread([this] {
       auto loop = *EventLoop::create();
       State state(7);
-      Server server(loop, state, place->listener.get(), Audience::User);
+      Server server(loop, state, place->listener.get(), audience);
       ASSERT_TRUE(server.start());
       while (!quit) ASSERT_TRUE(loop.run_once(10ms));
     });
@@ -96,6 +97,7 @@ class Serving : public testing::Test {
   std::string root, socket;
   std::optional<Place> place;
   std::atomic<bool> quit = false;
+  Audience audience = Audience::User;
   std::thread daemon;
   EventLoop loop = *EventLoop::create();
 };
@@ -268,6 +270,51 @@ TEST_F(Serving, WhoWaitsForAChangeIsToldAtOnce) {
     taken = taken || std::holds_alternative<message::Given>(*next);
     told = told || std::holds_alternative<message::End>(*next);
   }
+}
+
+// A daemon for several users: one of them opens what connections there are.
+TEST_F(Serving, OneUserCannotTakeTheConnectionsOfAll) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+  stop();
+  constexpr uid_t kStranger = 64'231;
+  rlimit files{};
+  ::getrlimit(RLIMIT_NOFILE, &files);
+  files.rlim_cur = 256;
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &files), 0);
+  audience = Audience::System;
+  start();
+  for (const std::string& path : {root, root + "/assent"}) ::chmod(path.c_str(), 0755);
+  ::chmod(socket.c_str(), 0666);
+  int done[2], go[2];
+  ASSERT_TRUE(::pipe(done) == 0 && ::pipe(go) == 0);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::close(go[1]);
+    rlimit more{1024, 1024};
+    ::setrlimit(RLIMIT_NOFILE, &more);
+    if (::setresuid(kStranger, kStranger, kStranger) != 0) ::_exit(1);
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    socket.copy(address.sun_path, sizeof address.sun_path - 1);
+    for (int i = 0; i < 400; ++i) {
+      const int fd = ::socket(AF_UNIX, SOCK_STREAM, 0);
+      if (::connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) ::_exit(2);
+    }
+    char byte = 0;
+    [[maybe_unused]] const ssize_t n = ::write(done[1], &byte, 1) + ::read(go[0], &byte, 1);
+    ::_exit(0);
+  }
+  ::close(go[0]);
+  ::close(done[1]);
+  char byte = 0;
+  EXPECT_EQ(::read(done[0], &byte, 1), 1);
+  auto link = DaemonLink::open({socket}, session(), 5s);
+  EXPECT_TRUE(link) << link.error().what;
+  ::close(go[1]);
+  ::close(done[0]);
+  int status = -1;
+  ::waitpid(child, &status, 0);
+  EXPECT_EQ(status, 0);
 }
 
 TEST_F(Serving, AQuestionRunsOutOfTime) {

@@ -189,6 +189,31 @@ TEST_F(Daemon, TooManyQuestionsAreANoAtOnce) {
 }
 
 // All in one session, where they are looked through one by one. Times are printed; only a hang is a failure.
+TEST_F(Daemon, OneUsersQuestionsTakeNoMoreMemoryThanTheirShare) {
+  State small(42, Limits{4096, 10'000, 100'000});
+  const auto a = *small.open({"s-1", "", "/p", {"agent"}, 7}, kSelf);
+  const auto b = *small.open({"s-2", "", "/p", {"agent"}, 8}, kSelf);
+  const auto other = *small.open({"s-3", "", "/p", {"agent"}, 9}, kAna);
+  const auto large = [](std::uint64_t number) {
+    auto out = make_question(number);
+    out.object = "/p/" + std::string(30'000, 'x') + std::to_string(number);
+    return out;
+  };
+  std::size_t denied = 0;
+  for (std::uint64_t i = 1; i <= 10; ++i) denied += small.ask(i % 2 == 0 ? a : b, large(i), 5min, now).size();
+  EXPECT_EQ(denied, 7u);
+  EXPECT_TRUE(small.ask(other, large(1), 5min, now).empty()) << "another user's are not refused for them";
+  // What is answered, cancelled, out of time or gone with its session makes room again.
+  small.cancel(b, 1);
+  EXPECT_TRUE(small.ask(a, large(20), 5min, now).empty());
+  small.close(a);
+  EXPECT_TRUE(small.ask(b, large(21), 1min, now).empty());
+  EXPECT_TRUE(small.ask(b, large(22), 1min, now).empty());
+  EXPECT_FALSE(small.ask(b, large(23), 1min, now).empty());
+  (void)small.expire(now + 2min);
+  EXPECT_TRUE(small.ask(b, large(24), 5min, now + 2min).empty());
+}
+
 TEST_F(Daemon, TenThousandQuestionsOfOneSessionAreAskedListedAnsweredAndExpired) {
   constexpr std::uint64_t kMany = 10'000;
   using Real = std::chrono::steady_clock;

@@ -1,7 +1,12 @@
 // Where the web page meets the daemon: what it is told, how it answers, and the way in.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
 #include <sys/socket.h>
+#include <algorithm>
+#include <set>
+#include <string>
+#include <vector>
 
 #include <filesystem>
 #include <future>
@@ -47,6 +52,37 @@ TEST(FirstWaiting, TellsTheFirstAndCountsAllThatAreThisPersonsToSee) {
   EXPECT_EQ(state.first_waiting(kSelf, now, 1000, [&](message::Waiting) { ++told; }), 75u);
   EXPECT_EQ(told, 75u);
   EXPECT_EQ(state.first_waiting({1005, "eve", {}}, now, 10, [&](message::Waiting) { ++told; }), 0u);
+}
+
+TEST(FirstWaiting, TellsSomeOfEachSessionAndOfThoseThatMatchAlone) {
+  State state(42);
+  const auto now = State::Clock::now();
+  const auto loud = *state.open(facts("s-1"), kSelf);
+  const auto quiet = *state.open(facts("s-2"), kSelf);
+  for (std::uint64_t i = 1; i <= 1000; ++i) {
+    auto question = make_question(i);
+    question.object = "/p/" + std::to_string(i);
+    state.ask(loud, question, 5min, now);
+  }
+  for (std::uint64_t i = 1; i <= 3; ++i) {
+    auto question = make_question(i);
+    question.object = "/q/" + std::to_string(i);
+    state.ask(quiet, question, 5min, now);
+  }
+  std::vector<std::string> told;
+  const auto tell = [&](message::Waiting one) { told.push_back(one.question.object); };
+  EXPECT_EQ(state.first_waiting(kSelf, now, 100, tell), 1003u);
+  EXPECT_EQ(told.size(), 100u);
+  EXPECT_EQ(std::ranges::count_if(told, [](const auto& one) { return one.starts_with("/q/"); }), 3);
+  EXPECT_EQ(std::set(told.begin(), told.end()).size(), 100u) << "each once";
+  told.clear();
+  EXPECT_EQ(state.first_waiting(kSelf, now, 5000, tell), 1003u);
+  EXPECT_EQ(std::set(told.begin(), told.end()).size(), 1003u);
+  told.clear();
+  const auto ends_in_7 = [](const Question& one) { return one.object.ends_with("7"); };
+  EXPECT_EQ(state.first_waiting(kSelf, now, 10, tell, ends_in_7), 100u);
+  EXPECT_EQ(told.size(), 10u);
+  EXPECT_TRUE(std::ranges::all_of(told, [](const auto& one) { return one.ends_with("7"); }));
 }
 
 TEST(TypedAnswer, MayBeTypedAsItIsShown) {

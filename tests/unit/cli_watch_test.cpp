@@ -421,5 +421,11 @@ TEST_F(Watching, TenThousandQuestionsAreFollowed) {
   EXPECT_LT(WatchModel::Clock::now() - began, 20s) << "it hangs";
 }
 
+TEST(WatchView, HasLettersThatEveryTerminalHas) {
+  EXPECT_EQ(in_ascii("a ─── b…c"), "a --- b~c");
+  EXPECT_EQ(in_ascii("日本 \xd7\x9b"), "???? ?") << "as wide as before; no byte of theirs is left";
+  EXPECT_EQ(in_ascii("\x80\xff"), std::string(in_ascii("\x80\xff").size(), '?'));
+}
+
 }  // namespace
 }  // namespace assent::cli

@@ -14,6 +14,8 @@ export function h(tag, attributes = {}, ...children) {
   return element;
 }
 
+export const many = (n) => n.toLocaleString("en");
+
 export const by = (id) => document.getElementById(id);
 
 // Told to a screen reader, shown to nobody.

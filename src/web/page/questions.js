@@ -1,18 +1,24 @@
 // The questions that wait, a card each. A card stays where it is until its question is gone, and for a while longer.
 
-import { post } from "/api.js";
-import { announce, by, duration, h, long } from "/dom.js";
+import { get, post } from "/api.js";
+import { announce, by, duration, h, long, many } from "/dom.js";
 import { isArmed, moved } from "/guard.js";
 
 const LINGER = 6000;
+const FEW = 6; // need no looking for
 const cards = new Map(); // by the question's id, in the order in which they are shown
-let list, empty, rest;
-let told = null;
+let list, empty, rest, finder, look;
+let told = null; // by the daemon, of everything: the first of them
+let found = null; // the same of those that hold the words that are looked for
+let words = "";
+let asked = 0; // when they were looked for last
+let timer = 0;
+let announced = -Infinity;
 
 const SCOPES = { once: "once", command: "for the rest of this command", session: "for this session" };
 
 function fact(name, ...value) {
-  return [h("dt", {}, name), h("dd", {}, ...value)];
+  return [h("dt", {}, name), h("dd", {}, ...value.flat())];
 }
 
 function facts(q) {
@@ -20,7 +26,8 @@ function facts(q) {
   out.push(fact("wants to", h("strong", { class: "operation" }, q.operation), " ", long(q.object, "name")));
   if (q.radius) {
     const far = q.radius.outside_project > 0;
-    out.push(fact("blast radius", h("span", { class: far ? "warn" : "" }, q.radius.text), h("br"), long(q.radius.root, "name dim")));
+    out.push(fact("blast radius", h("span", { class: far ? "warn" : "" }, q.radius.text),
+      q.radius.root && q.radius.root !== q.object ? [h("br"), long(q.radius.root, "name dim")] : []));
   }
   out.push(fact("undo", h("span", { class: q.recovery === "none" ? "warn" : "" }, q.recovery_text)));
   if (q.cwd !== undefined) out.push(fact("in", long(q.cwd, "name")));
@@ -91,7 +98,8 @@ class Card {
       button("Allow once", "yes", "o", `Allow once: ${about}`, () => this.allow("once")),
       button("Rest of this command", "yes soft", "c", `Allow for the rest of this command: ${about}`, () => this.allow("command")),
       button("This session", "yes soft", "s", `Allow for this session: ${about}`, () => this.allow("session")),
-    ];
+      this.mayBecomeRule() && button("Always …", "yes soft", "a", `Allow always, by a rule of your profile: ${about}`, () => this.askRule()),
+    ].filter(Boolean);
     const no = this.q.may_refuse && [
       button("No", "no", "n", `No: ${about}`, () => this.answer("no", "command")),
       button("No, because …", "no soft", "r", `No, with a reason: ${about}`, () => this.askReason()),
@@ -103,10 +111,17 @@ class Card {
     );
   }
 
+  // Rules that say who is to be asked are not lifted by one; whose session it is, writes the rule.
+  mayBecomeRule() {
+    const q = this.q;
+    return told?.rules && q.own && q.quorum <= 1 && !q.not_self && q.approvers.length === 0 && q.operation !== "exec";
+  }
+
   tick(now) {
     if (this.gone) return;
     const left = this.deadline - now;
-    this.left.textContent = `${duration(left / 1000)} left`;
+    const text = `${duration(left / 1000)} left`;
+    if (this.left.textContent !== text) this.left.textContent = text;
     this.bar.style.width = `${Math.max(0, Math.min(100, (100 * left) / this.whole))}%`;
     this.element.classList.toggle("late", left < 20000);
   }
@@ -131,19 +146,59 @@ class Card {
     this.ask(`To allow it ${SCOPES[scope]}, type `, this.q.confirm, "Allow", "yes", (typed) => this.answer("yes", scope, "", typed));
   }
 
+  // First the rule is shown, as it would stand in the profile; nothing is written before it was looked at.
+  async askRule() {
+    if (!this.armed() || this.sending) return;
+    this.sending = true;
+    this.say("Looking for a rule …");
+    try {
+      const rule = await post("/api/rule", { id: this.id });
+      this.say("");
+      if (this.gone || this.form.firstChild) return;
+      const where = h("p", {}, rule.new ? "This rule would be the first of a new profile, " : "This rule would be added to your profile, at ",
+        h("span", { class: "name" }, `${rule.path}:${rule.line}`), ". Sessions that start from now on go by it, and this one is allowed to go on.");
+      const text = h("pre", { class: "rule", tabindex: "0", "aria-label": "The rule" }, rule.rule);
+      this.ask(this.q.confirm ? "To add it, type " : "", this.q.confirm, "Add the rule and allow", "yes",
+        (typed) => this.always(rule, typed), [where, text]);
+    } catch (problem) {
+      this.say(`No rule: ${problem.message}.`);
+    } finally {
+      this.sending = false;
+    }
+  }
+
+  async always(rule, typed) {
+    if (this.sending || this.gone || (this.q.confirm === "" && performance.now() - this.shownAt < 700)) return;
+    this.sending = true;
+    this.element.setAttribute("aria-busy", "true");
+    try {
+      await post("/api/always", { id: this.id, seal: rule.seal, confirm: typed });
+      this.end(`Allowed, and from now on by ${rule.path}:${rule.line}.`, "allowed");
+    } catch (problem) {
+      this.say(`Not added: ${problem.message}.`);
+      this.element.classList.add("problem");
+    } finally {
+      this.sending = false;
+      this.element.removeAttribute("aria-busy");
+    }
+  }
+
   askReason() {
     if (!this.armed()) return;
     this.ask("Why not? The agent is told.", "", "No", "no", (typed) => this.answer("no", "command", typed));
   }
 
-  ask(label, words, verb, kind, done) {
+  // Without a label there is nothing to type.
+  ask(label, typed, verb, kind, done, before = []) {
     const id = `typed-${this.id}`;
-    const input = h("input", { id, type: "text", autocomplete: "off", autocapitalize: "off", spellcheck: "false", maxlength: "2000" });
+    const input = label && h("input", { id, type: "text", autocomplete: "off", autocapitalize: "off", spellcheck: "false", maxlength: "2000" });
+    const go = h("button", { class: kind }, verb);
     const form = h(
       "form",
-      { on: { submit: (event) => { event.preventDefault(); done(input.value); } } },
-      h("label", { for: id }, label, words ? h("code", {}, words) : null),
-      h("div", { class: "row" }, input, h("button", { class: kind }, verb),
+      { on: { submit: (event) => { event.preventDefault(); done(input ? input.value : ""); } } },
+      ...before,
+      input && h("label", { for: id }, label, typed ? h("code", {}, typed) : null),
+      h("div", { class: "row" }, input, go,
         h("button", { type: "button", class: "plain", on: { click: () => this.back() } }, "Back")),
     );
     form.addEventListener("keydown", (event) => {
@@ -152,7 +207,8 @@ class Card {
     this.note.textContent = "";
     this.actions.hidden = true;
     this.form.replaceChildren(form);
-    input.focus();
+    this.shownAt = performance.now();
+    (input || this.form.querySelector("pre")).focus();
   }
 
   back() {
@@ -209,26 +265,43 @@ class Card {
 const waiting = () => [...cards.values()].filter((card) => !card.gone);
 
 function count() {
-  const n = told === null ? 0 : Math.max(waiting().length, told.waiting_in_all - ([...cards.values()].filter((card) => card.gone && told.waiting.some((q) => q.id === card.id)).length));
+  const n = told === null ? 0 : Math.max(found ? 0 : waiting().length, told.waiting_in_all - ([...cards.values()].filter((card) => card.gone && told.waiting.some((q) => q.id === card.id)).length));
   const place = by("count");
-  place.textContent = String(n);
+  place.textContent = many(n);
   place.hidden = n === 0;
   place.setAttribute("aria-label", `${n} waiting`);
-  document.title = n > 0 ? `(${n}) assent` : "assent";
+  document.title = n > 0 ? `(${many(n)}) assent` : "assent";
   if (!list) return;
   empty.hidden = cards.size > 0 || told === null;
-  const hidden = told === null ? 0 : told.waiting_in_all - told.waiting.length;
-  rest.textContent = hidden > 0 ? `${hidden} more wait behind these.` : "";
+  empty.textContent = words ? "No question holds these words." : "Nothing waits. New questions appear here by themselves.";
+  finder.hidden = n <= FEW && words === "";
+  const state = found ?? told;
+  const hidden = state === null ? 0 : state.waiting_in_all - state.waiting.length;
+  rest.textContent = hidden > 0 ? `${many(hidden)} more ${hidden === 1 ? "waits" : "wait"} behind these and ${hidden === 1 ? "comes" : "come"} up as these are answered.` : "";
+  look.textContent = words && found ? `${many(found.waiting_in_all)} of ${many(n)}` : hidden > 0 ? `${many(state.waiting.length)} of ${many(n)} are shown` : "";
 }
 
-export function update(state) {
-  const first = told === null;
-  told = state;
+function drop(card) {
+  card.element.remove();
+  cards.delete(card.id);
+}
+
+// What is not looked for goes from the page; it waits on.
+function keep(state) {
+  const ids = new Set(state.waiting.map((q) => q.id));
+  for (const card of [...cards.values()]) {
+    if (!ids.has(card.id)) drop(card);
+  }
+  moved();
+}
+
+function apply(state, first) {
   const ids = new Set(state.waiting.map((q) => q.id));
   for (const card of cards.values()) {
     if (!ids.has(card.id)) card.end("No longer waiting: answered elsewhere, taken back, or out of time.", "over");
   }
   const fresh = [];
+  const elements = [];
   for (const q of state.waiting) {
     const card = cards.get(q.id);
     if (card) {
@@ -237,13 +310,59 @@ export function update(state) {
     }
     const made = new Card(q);
     cards.set(q.id, made);
-    list?.append(made.element);
+    elements.push(made.element);
     fresh.push(q);
   }
+  list?.append(...elements);
   tick();
   count();
+  const now = performance.now();
+  if (fresh.length === 0 || now - announced < 4000) return;
+  announced = now;
   if (fresh.length === 1 && !first) announce(`New question: ${fresh[0].command ?? ""} wants to ${fresh[0].operation} ${fresh[0].object}`.slice(0, 300));
-  else if (fresh.length > 0) announce(`${fresh.length} questions wait`);
+  else announce(`${state.waiting_in_all} questions wait`);
+}
+
+export function update(state) {
+  const first = told === null;
+  told = state;
+  if (words === "") return apply(state, first);
+  count();
+  search(1000);
+}
+
+// At most once in `pause`: whatever changes, and whatever is typed, is looked for in the end.
+function search(pause) {
+  if (timer) return;
+  timer = setTimeout(async () => {
+    timer = 0;
+    const mine = words;
+    asked = performance.now();
+    if (mine === "") return;
+    try {
+      const state = await get(`/api/questions?holding=${encodeURIComponent(mine)}`);
+      if (mine !== words) return;
+      const others = found === null || found.words !== mine;
+      found = { ...state, words: mine };
+      if (others) keep(state);
+      apply(state, others);
+    } catch (problem) {
+      if (look) look.textContent = problem.message;
+    }
+  }, Math.max(250, pause - (performance.now() - asked)));
+}
+
+function find(text) {
+  words = text.trim().slice(0, 100);
+  if (words !== "") {
+    clearTimeout(timer);
+    timer = 0;
+    return search(0);
+  }
+  found = null;
+  if (told === null) return;
+  keep(told);
+  apply(told, true);
 }
 
 // Nobody answers any more: whatever waited is denied by its session.
@@ -255,30 +374,51 @@ export function lost() {
 
 function tick() {
   const now = performance.now();
-  for (const [id, card] of cards) {
+  let over = false;
+  for (const card of [...cards.values()]) {
     card.tick(now);
     const inUse = card.element.matches(":hover") || card.element.contains(document.activeElement);
     if (!card.gone || now - card.goneAt < LINGER || (inUse && now - card.goneAt < 10 * LINGER)) continue;
     if (card.element.contains(document.activeElement)) by("main").focus({ preventScroll: true });
-    card.element.remove();
-    cards.delete(id);
-    moved();
-    count();
+    // What stands behind it moves up.
+    for (let next = card.element.nextElementSibling; next; next = next.nextElementSibling) {
+      if (next.classList.contains("gone")) continue;
+      moved();
+      break;
+    }
+    drop(card);
+    over = true;
   }
+  if (over) count();
 }
 setInterval(tick, 500);
 
 export function show(main) {
-  empty = h("p", { class: "empty" }, "Nothing waits. New questions appear here by themselves.");
+  empty = h("p", { class: "empty" });
   rest = h("p", { class: "small" });
+  look = h("span", { class: "small", role: "status" });
+  const input = h("input", { id: "find", type: "search", autocomplete: "off", spellcheck: "false", maxlength: "100", value: words || null,
+    placeholder: "command, path, session …", on: { input: () => find(input.value) } });
+  input.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    event.preventDefault();
+    input.value = "";
+    find("");
+    by("main").focus({ preventScroll: true });
+  });
+  finder = h("div", { class: "finder", role: "search" }, h("label", { for: "find" }, "Find"), input, look);
   list = h("div", { class: "cards" }, ...[...cards.values()].map((card) => card.element));
-  main.replaceChildren(h("h1", {}, "Questions"), empty, list, rest);
+  main.replaceChildren(h("h1", {}, "Questions"), finder, empty, list, rest);
   moved();
   count();
-  return () => (list = empty = rest = null);
+  return () => (list = empty = rest = finder = look = null);
 }
 
 export function key(key) {
+  if (key === "/" && finder && !finder.hidden) {
+    finder.querySelector("input").focus();
+    return true;
+  }
   const chosen = document.activeElement?.closest(".card");
   const all = [...(list?.children ?? [])];
   if (key === "j" || key === "k") {

@@ -28,7 +28,7 @@ function item(one, asks) {
       h("a", { href: `#/session/${encodeURIComponent(one.session)}`, class: "title" }, title)),
     h("p", { class: "small" }, one.name ? `${one.name} · ` : "", h("span", { class: "name" }, one.session), line ? ` · ${line}` : ""),
     one.project ? h("p", { class: "small name" }, one.project) : null,
-    asks?.waiting ? h("p", { class: "small warn" }, `${asks.waiting} ${asks.waiting === 1 ? "question waits" : "questions wait"}`) : null,
+    asks?.waiting ? h("p", { class: "small warn" }, h("a", { href: "#/" }, `${asks.waiting} ${asks.waiting === 1 ? "question waits" : "questions wait"}`)) : null,
   );
 }
 

@@ -216,6 +216,90 @@ class Answers(Page, unittest.TestCase):
         session.communicate(timeout=20)
         self.assertFalse((self.world.project / "typed").exists())
 
+    def rule_of_mine(self):
+        path = self.world.home / ".config/assent/profiles/default.toml"
+        return path.read_text(encoding="utf-8") if path.exists() else ""
+
+    def test_always_shows_the_rule_before_it_is_written(self):
+        session, path = self.ask("always/it's \"mine\" <b>")
+        self.addCleanup(shutil.rmtree, self.world.home / ".config", True)
+        card = self.card("always")
+        self.press(card, "a")
+        until(lambda: self.find(".card .rule"))
+        shown = self.text(".card .rule")
+        self.assertIn("[[file]]", shown)
+        self.assertIn("profiles/default.toml:", self.text(".card .form"))
+        self.assertEqual(self.driver.switch_to.active_element.tag_name, "pre")
+        self.assertEqual(self.driver.execute_script(NAMES), [])
+        for width in (1280, 390):
+            self.size(width)
+            self.assertEqual(self.wider(), [], f"{width} pixels")
+        self.shots("always")
+        self.assertEqual(self.rule_of_mine(), "", "nothing is written yet")
+        self.assertTrue(os.path.exists(path))
+        time.sleep(0.8)
+        self.driver.execute_script("document.querySelector('.card .form button.yes').click()")
+        session.communicate(timeout=20)
+        self.assertFalse(os.path.exists(path))
+        until(lambda: "from now on by" in self.text(".card.gone .note"))
+        self.assertIn(shown.strip(), self.rule_of_mine(), "the very rule that was shown")
+        self.assertIn("from the web page, assent web", self.world.assent("log", "--json").stdout)
+        # The next session is not asked.
+        self.world.put("always/it's \"mine\" <b>")
+        again = self.world.session("rm", "--", path)
+        again.communicate(timeout=20)
+        self.assertFalse(os.path.exists(path))
+
+    def test_always_is_refused_where_the_rule_is_another_by_then(self):
+        session, path = self.ask("changed")
+        self.addCleanup(shutil.rmtree, self.world.home / ".config", True)
+        card = self.card("changed")
+        self.press(card, "a")
+        until(lambda: self.find(".card .rule"))
+        mine = self.world.home / ".config/assent/profiles/default.toml"
+        mine.parent.mkdir(parents=True)
+        mine.write_text('version = 1\nname = "default"\nextends = ["default"]\n', encoding="utf-8")
+        time.sleep(0.8)
+        self.driver.execute_script("document.querySelector('.card .form button.yes').click()")
+        until(lambda: "look at it again" in self.text(".card .note"))
+        self.assertTrue(os.path.exists(path))
+        self.assertNotIn("[[file]]", self.rule_of_mine())
+        self.keys("\ue00c")  # Escape
+        until(lambda: not self.find(".card .rule"))
+        self.press(self.card("changed"), "n")
+        session.communicate(timeout=20)
+
+    def test_of_very_many_questions_each_session_shows_some_and_all_can_be_found(self):
+        loud, quiet = self.world.asker("loud"), self.world.asker("quiet")
+        self.addCleanup(quiet.close)
+        self.addCleanup(loud.close)
+        for i in range(1000):
+            loud.ask(f"/there/{i}.txt")
+        quiet.ask("/elsewhere/important.txt")
+        until(lambda: "1,001" in self.text("#count"))
+        until(lambda: len(self.driver.find_elements("css selector", ".card")) == 200)
+        self.assertIn("important.txt", self.text(".card"), "behind a thousand others")
+        self.assertIn("200 of 1,001 are shown", self.text(".finder"))
+        self.assertIn("801 more wait", self.text("main > p"))
+        self.shots("many")
+        self.keys("/")
+        self.keys("THERE/997 rm")
+        until(lambda: len(self.driver.find_elements("css selector", ".card")) == 1)
+        self.assertIn("/there/997.txt", self.text(".card"))
+        self.assertIn("1 of 1,001", self.text(".finder"))
+        time.sleep(1)
+        self.press(self.card("997.txt"), "n")
+        until(lambda: "1,000" in self.text("#count"))
+        self.driver.execute_script("document.getElementById('find').focus()")
+        self.keys("nothing")
+        until(lambda: "No question holds" in self.text(".empty") or self.find(".card.gone"))
+        self.keys("\ue00c")
+        until(lambda: len(self.driver.find_elements("css selector", ".card:not(.gone)")) == 200)
+        self.assertEqual(self.text(".card.over"), "", "what was not looked for waits on")
+        loud.close()
+        until(lambda: self.text("#count") == "1")
+        self.press(self.card("important.txt"), "n")
+
     def test_stopping_ends_the_agent(self):
         path = self.world.put("stopping")
         session = self.world.session("sh", "-c", f"rm {path.decode()}; sleep 60")
@@ -262,7 +346,7 @@ class Answers(Page, unittest.TestCase):
             self.keys(Keys.TAB)
             order.append(self.driver.execute_script(
                 "return document.activeElement.dataset.key ?? document.activeElement.tagName"))
-        self.assertEqual(order, ["A", "o", "c", "s", "n", "r"])
+        self.assertEqual(order, ["A", "o", "c", "s", "a", "n"])
         self.assertNotEqual(self.driver.execute_script("return getComputedStyle(document.activeElement).outlineStyle"), "none")
         time.sleep(0.6)
         self.keys("o")

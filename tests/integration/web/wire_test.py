@@ -254,6 +254,44 @@ class Wire(unittest.TestCase):
             self.assertEqual(client.send("POST", "/api/undo", {"session": name, "really": True}).status, 400, name)
         self.assertEqual(client.send("GET", "/api/undo").status, 405)
 
+    def test_a_rule_is_written_only_as_it_was_shown(self):
+        client = self.world.client()
+        session, question, path = self.question("sealed")
+        mine = self.world.home / ".config/assent/profiles/default.toml"
+        for bad in ("", "../x", "--help", "a b", "A", "x" * 65):
+            self.assertEqual(client.send("POST", "/api/rule", {"id": bad}).status, 400, bad)
+            self.assertEqual(client.send("POST", "/api/always", {"id": question, "seal": bad}).status, 400, bad)
+        self.assertEqual(client.send("GET", "/api/rule").status, 405)
+        self.assertEqual(client.send("POST", "/api/rule", {"id": "zzzz"}).status, 422)
+        shown = client.send("POST", "/api/rule", {"id": question})
+        self.assertEqual(shown.status, 200, shown.body)
+        self.assertIn("[[file]]", shown.json()["rule"])
+        time.sleep(1)
+        self.assertEqual(client.send("POST", "/api/always", {"id": question, "seal": "0" * 32}).status, 422)
+        self.assertFalse(mine.exists())
+        self.assertTrue(os.path.exists(path))
+        done = client.send("POST", "/api/always", {"id": question, "seal": shown.json()["seal"], "confirm": ""})
+        self.assertEqual(done.status, 200, done.body)
+        session.communicate(timeout=20)
+        self.assertFalse(os.path.exists(path))
+        self.assertIn(shown.json()["rule"], mine.read_text(encoding="utf-8"))
+        mine.unlink()
+
+    def test_questions_are_found_by_their_words(self):
+        client = self.world.client()
+        asker = self.world.asker("finding")
+        self.addCleanup(asker.close)
+        for i in range(300):
+            asker.ask(f"/found/{i}.txt")
+        until(lambda: sum(q["object"].startswith("/found/") for q in self.world.pending()) == 300)
+        for words, number in (("FOUND/1", 111), ("found/7.txt%20rm", 1), ("found%20nowhere", 0), ("%ff", 0)):
+            said = client.send("GET", f"/api/questions?holding={words}").json()
+            self.assertEqual(said["waiting_in_all"], number, words)
+            self.assertEqual(len(said["waiting"]), number)
+        for bad in ("", "?holding=", "?holding=" + "x" * 201):
+            self.assertEqual(client.send("GET", "/api/questions" + bad).status, 400)
+        self.assertEqual(client.send("GET", "/api/questions?holding=x", drop=("X-Assent-Key",)).status, 401)
+
     def test_a_stream_tells_what_is_new_and_ends_with_the_login(self):
         client = self.world.client()
         with socket.create_connection(("127.0.0.1", client.port)) as s:
@@ -390,6 +428,8 @@ class People(unittest.TestCase):
         client = self.client_of({})
         self.assertEqual(client.send("GET", "/api/sessions").status, 403)
         self.assertEqual(client.send("POST", "/api/undo", {"session": "20261121-021530-4f2a", "really": False}).status, 403)
+        self.assertEqual(client.send("POST", "/api/rule", {"id": "abcd"}).status, 403)
+        self.assertEqual(client.send("POST", "/api/always", {"id": "abcd", "seal": "0"}).status, 403)
 
 
 if __name__ == "__main__":

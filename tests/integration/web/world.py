@@ -6,6 +6,7 @@ import pwd
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import tempfile
 import time
@@ -103,6 +104,37 @@ class World:
 
     def client(self):
         return Client(self)
+
+    def asker(self, name):
+        return Asker(self, name)
+
+
+class Asker:
+    """A session that only asks: as many questions as one likes, at no cost."""
+
+    def __init__(self, world, name):
+        self.world, self.name, self.count = world, name, 0
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.connect(str(world.socket))
+        self.send({"is": "hello", "version": 1, "role": "session",
+                   "facts": {"session": name, "name": name, "project": str(world.project), "command": ["agent"], "pid": os.getpid(),
+                             "profiles": ["default"]}})
+
+    def send(self, message):
+        payload = json.dumps(message).encode()
+        self.socket.sendall(struct.pack("<I", len(payload)) + payload)
+
+    def ask(self, path):
+        self.count += 1
+        self.send({"is": "ask", "left_ms": 300000, "question": {
+            "id": self.count, "session": self.name, "operation": "delete", "object": path, "recovery": "vault",
+            "asked_ms": int(time.time() * 1000), "confirm": "", "votes": [], "rule": {"file": "default.toml", "line": 31},
+            "reason": "it was here before", "quorum": 1, "approvers": [], "not_self": False, "timeout_s": 300,
+            "process": {"id": self.count, "parent": 1, "pid": 1000 + self.count, "inner_pid": 2, "exe": "/usr/bin/rm", "argv": ["rm", path],
+                        "cwd": str(self.world.project), "ancestry": ["agent"]}}})
+
+    def close(self):
+        self.socket.close()
 
 
 class Answer:
