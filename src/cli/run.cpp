@@ -35,7 +35,8 @@ po::options_description described() {
   add("timeout", po::value<std::string>()->value_name("DURATION"), "an unanswered question is a denial after this");
   add("fail-on-denial", "exit 77 where the agent exited 0 but something was denied");
   add("env", words()->value_name("NAME[=VALUE]"), "pass or set one more variable");
-  add("allow-host", words()->value_name("HOST[:PORT]"), "let connections to this host through");
+  add("allow-host", words()->value_name("HOST[:PORT]"),
+      "let connections to this host through; udp:HOST:PORT: datagrams too");
   add("publish", words()->value_name("[HOST:]PORT[:INNER]"), "make a server inside reachable on the loopback outside");
   add("write", words()->value_name("DIR"), "a folder the agent may change unasked");
   add("read", words()->value_name("DIR"), "a folder the agent may see although the profile hides it");
@@ -98,6 +99,7 @@ int usage_error(const std::string& why) {
 }  // namespace
 
 int run_main(Arguments arguments) {
+  auto early = session::Early::begin();
   const auto described_options = described();
   auto leading = parse_leading(arguments, described_options);
   if (!leading) return usage_error(leading.error().what);
@@ -118,7 +120,7 @@ int run_main(Arguments arguments) {
   options->given.assign(arguments.begin(), arguments.end());
   if (options->command.empty()) return usage_error("no command given");
 
-  auto status = session::run(*options);
+  auto status = session::run(*options, std::move(early));
   if (!status) {
     fmt::print(stderr, "assent: {}\n", status.error().what);
     return kFailed;

@@ -1,5 +1,6 @@
 #include "decide/glob_syntax.h"
 
+#include <iterator>
 #include <optional>
 
 namespace assent::decide {
@@ -31,7 +32,8 @@ class Parser {
     auto rest = sequence(0);
     if (!rest) return rest;
     if (at_ < text_.size()) return Failure("\"" + std::string(1, text_[at_]) + "\" closes nothing; write \\ before it");
-    start_.insert(start_.end(), rest->begin(), rest->end());
+    if (start_.empty()) return rest;
+    start_.insert(start_.end(), std::make_move_iterator(rest->begin()), std::make_move_iterator(rest->end()));
     return std::move(start_);
   }
 
@@ -52,6 +54,7 @@ class Parser {
   // Up to the end, or the comma or brace that ends this branch.
   tl::expected<Glob, std::string> sequence(int depth) {
     Glob out;
+    out.reserve(depth == 0 ? text_.size() + places_.project.size() : 16);
     while (at_ < text_.size()) {
       const char c = text_[at_];
       if (c == '}' || (c == ',' && depth > 0)) return out;

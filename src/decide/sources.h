@@ -31,7 +31,10 @@ struct Source {
 class Sources {
  public:
   // `folders` are searched for NAME.toml in this order; the shipped copies come last.
-  explicit Sources(std::vector<std::string> folders) : folders_(std::move(folders)) {}
+  // Reading::Rules: shipped profiles come without what only people and tests read.
+  enum class Reading { All, Rules };
+  explicit Sources(std::vector<std::string> folders, Reading reading = Reading::All)
+      : folders_(std::move(folders)), reading_(reading) {}
 
   // `spec`: a name, or a file (has a slash or ends in .toml). `first_place`: folders before it are not looked at.
   [[nodiscard]] std::optional<Source> find(std::string_view spec, std::size_t first_place, std::string& why) const;
@@ -58,7 +61,11 @@ class Sources {
   void follow(Source source, std::string name, std::vector<Link>& out, Walk& walk, Problems& problems) const;
 
   std::vector<std::string> folders_;
+  Reading reading_;
 };
+
+// A shipped profile without its comments and its [[test]]s, which are its end. Every line keeps its number.
+std::string rules_of(std::string_view shipped);
 
 // A regular file's bytes, at most 1 MiB + 1; never waits on a FIFO. Error: errno.
 tl::expected<std::string, int> read_profile_file(const std::string& path);

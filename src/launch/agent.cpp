@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <span>
 
 #include "base/kernel_abi.h"
 #include "launch/floor_check.h"
@@ -23,7 +24,7 @@ namespace assent::launch {
 namespace {
 
 // glibc answers EINVAL for the two signals it keeps to itself; nobody else can have ignored those.
-void reset_signals(const std::vector<int>& stay_ignored) {
+void reset_signals(std::span<const int> stay_ignored) {
   struct sigaction standard {};
   standard.sa_handler = SIG_DFL;
   for (int number = 1; number < NSIG; ++number) {
@@ -37,9 +38,9 @@ void reset_signals(const std::vector<int>& stay_ignored) {
 // and the kernel would drop every stop from the keyboard (setpgid(2), kernel's is_current_pgrp_orphaned): no Ctrl-Z.
 bool own_group(Inside& in) {
   if (::setpgid(0, 0) != 0) return failed(in.stage, At::Terminal, errno, "");
-  if (!in.spec.terminal) return true;
+  if (in.terminal < 0) return true;
   // SIGTTOU, for asking from the background, is blocked still.
-  if (::tcsetpgrp(*in.spec.terminal, ::getpid()) == 0) return true;
+  if (::tcsetpgrp(in.terminal, ::getpid()) == 0) return true;
   return failed(in.stage, At::Terminal, errno, "");
 }
 
@@ -47,7 +48,7 @@ bool own_group(Inside& in) {
 bool set_stdio(Inside& in) {
   std::array<int, 3> high{};
   for (std::size_t i = 0; i < 3; ++i) {
-    high[i] = ::fcntl(in.spec.stdio[i], F_DUPFD_CLOEXEC, 64);
+    high[i] = ::fcntl(in.stdio[i], F_DUPFD_CLOEXEC, 64);
     if (high[i] < 0) return failed(in.stage, At::Stdio, errno, "");
   }
   for (std::size_t i = 0; i < 3; ++i) {
@@ -63,8 +64,8 @@ bool set_stdio(Inside& in) {
 }
 
 bool enter_directory(Inside& in) {
-  if (::chdir(in.spec.cwd.c_str()) == 0) return true;
-  return failed(in.stage, At::Directory, errno, in.spec.cwd.c_str());
+  if (::chdir(in.orders().cwd) == 0) return true;
+  return failed(in.stage, At::Directory, errno, in.orders().cwd);
 }
 
 // The first call that the listener sees is this process's execve, and the supervisor must be able to read its words. A
@@ -84,8 +85,8 @@ bool close_at_exec(Inside& in) {
 
 // From here on the filter judges every call of this process.
 int install_filter(Inside& in) {
-  const sock_fprog program{static_cast<unsigned short>(in.spec.filter.size()),
-                           const_cast<sock_filter*>(in.spec.filter.data())};
+  const auto filter = in.orders().filter;
+  const sock_fprog program{static_cast<unsigned short>(filter.size()), const_cast<sock_filter*>(filter.data())};
   const long listener = kernel::seccomp(SECCOMP_SET_MODE_FILTER,
                                         abi::kFilterFlagNewListener | abi::kFilterFlagWaitKillableRecv, &program);
   if (listener < 0) failed(in.stage, At::Filter, errno, "");
@@ -94,7 +95,7 @@ int install_filter(Inside& in) {
 
 // The supervisor learns our pid, in its own count, from the credentials that the kernel adds.
 bool hand_over(const Inside& in, int listener, int root) {
-  Message message{Message::Kind::Ready, 0, 0};
+  Message message{Message::Kind::Ready};
   const int descriptors[4] = {listener, root, in.name_sockets[0], in.name_sockets[1]};
   alignas(cmsghdr) char control[CMSG_SPACE(sizeof descriptors)] = {};
   iovec part{&message, sizeof message};
@@ -108,11 +109,12 @@ bool hand_over(const Inside& in, int listener, int root) {
   rights->cmsg_type = SCM_RIGHTS;
   rights->cmsg_len = CMSG_LEN(sizeof descriptors);
   std::memcpy(CMSG_DATA(rights), descriptors, sizeof descriptors);
-  return ::sendmsg(in.channel, &header, MSG_NOSIGNAL) == static_cast<ssize_t>(sizeof message);
+  // MSG_CONFIRM means nothing here, but to the filter, which would have this wait for whom it is to be handed to.
+  return ::sendmsg(in.channel, &header, MSG_NOSIGNAL | MSG_CONFIRM) == static_cast<ssize_t>(sizeof message);
 }
 
 void say(int channel, Message::Kind kind, int value) {
-  const Message message{kind, value, 0};
+  const Message message{kind, value};
   if (::write(channel, &message, sizeof message) < 0) return;  // nobody is left to tell
 }
 
@@ -121,14 +123,14 @@ void say(int channel, Message::Kind kind, int value) {
 void be_agent(Inside& in) {
   in.stage.agent_inner_pid = ::getpid();
   in.stage.landlock_abi = in.landlock_abi;
-  reset_signals(in.spec.ignored_signals);
+  reset_signals(in.orders().ignored_signals);
   int listener = -1;
   int root = -1;
   const std::array<int, 3> standard{0, 1, 2};
   const bool ready =
       own_group(in) && set_stdio(in) && enter_directory(in) &&
-      enforce_landlock(in.plan, in.landlock_abi, in.spec.layout.read_gate, standard, in.stage) &&
-      check_floor(in.plan, in.host_folder, in.stage) &&
+      enforce_landlock(in.orders().mounts, in.landlock_abi, in.orders().read_gate, standard, in.stage) &&
+      check_floor(in.orders().mounts, in.host_folder, in.stage) &&
       ((root = ::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC)) >= 0 || failed(in.stage, At::HandOver, errno, "")) &&
       close_at_exec(in) && be_readable(in) && (listener = install_filter(in)) >= 0;
   if (!ready) {
@@ -146,9 +148,8 @@ void be_agent(Inside& in) {
   }
   if (n != 1) ::_exit(126);
   int code = ENOENT;
-  for (const char* program : in.programs) {
-    if (program == nullptr) break;
-    ::execve(program, in.argv.data(), in.environment.data());
+  for (const char* program : in.orders().programs) {
+    ::execve(program, in.orders().argv, in.orders().environment);
     // As execvp does: a candidate that may not be run is remembered, one that is not there is passed over.
     if (errno == EACCES || errno == EPERM) {
       code = errno;

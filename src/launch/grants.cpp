@@ -41,11 +41,9 @@ bool grant(int ruleset, const char* path, std::uint64_t rights, Stage& stage) {
   return ok || failed(stage, At::Landlock, code, path);
 }
 
-bool is_one_of(const std::vector<std::string>& paths, const char* folder, std::size_t length, const char* name) {
-  const std::size_t name_length = std::strlen(name);
-  for (const std::string& path : paths) {
-    if (path.size() != length + name_length) continue;
-    if (path.compare(0, length, folder, length) == 0 && path.compare(length, name_length, name) == 0) return true;
+bool is_one_of(Words paths, const char* folder, std::size_t length, const char* name) {
+  for (const char* path : paths) {
+    if (std::strncmp(path, folder, length) == 0 && std::strcmp(path + length, name) == 0) return true;
   }
   return false;
 }
@@ -59,20 +57,20 @@ struct DirectoryEntry {  // linux_dirent64
 };
 
 // Grants reading to each entry of `way`, but for those that are ways themselves or masked.
-bool grant_entries(int ruleset, const MountPlan& plan, const std::string& way, Stage& stage) {
-  const int folder = ::open(way.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+bool grant_entries(int ruleset, const MountOrders& plan, const char* way, Stage& stage) {
+  const int folder = ::open(way, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   // A folder that may be passed but not listed: nothing in it can be granted by name, so nothing is.
-  if (folder < 0) return errno == EACCES || failed(stage, At::Landlock, errno, way.c_str());
+  if (folder < 0) return errno == EACCES || failed(stage, At::Landlock, errno, way);
   char prefix[4096];
-  std::size_t length = way.size();
-  if (length + 2 > sizeof prefix) return failed(stage, At::Landlock, ENAMETOOLONG, way.c_str());
-  std::memcpy(prefix, way.data(), length);
-  if (way != "/") prefix[length++] = '/';
+  std::size_t length = std::strlen(way);
+  if (length + 2 > sizeof prefix) return failed(stage, At::Landlock, ENAMETOOLONG, way);
+  std::memcpy(prefix, way, length);
+  if (std::strcmp(way, "/") != 0) prefix[length++] = '/';
   alignas(DirectoryEntry) char buffer[16384];
   bool ok = true;
   for (;;) {
     const long n = ::syscall(SYS_getdents64, folder, buffer, sizeof buffer);
-    if (n < 0) ok = failed(stage, At::Landlock, errno, way.c_str());
+    if (n < 0) ok = failed(stage, At::Landlock, errno, way);
     if (n <= 0) break;
     for (long at = 0; ok && at < n;) {
       const auto* entry = reinterpret_cast<const DirectoryEntry*>(buffer + at);
@@ -83,7 +81,7 @@ bool grant_entries(int ruleset, const MountPlan& plan, const std::string& way, S
       const int fd = ::openat(folder, entry->name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
       if (fd < 0) continue;  // gone since, or not to be reached: it stays unreadable
       if (kernel::landlock_add_path(ruleset, fd, LANDLOCK_ACCESS_FS_READ_FILE) != 0) {
-        ok = failed(stage, At::Landlock, errno, way.c_str());
+        ok = failed(stage, At::Landlock, errno, way);
       }
       ::close(fd);
     }
@@ -112,7 +110,7 @@ std::uint64_t landlock_write_rights(int abi) {
   return rights;
 }
 
-bool enforce_landlock(const MountPlan& plan, int abi, ReadGate read_gate, const std::array<int, 3>& stdio,
+bool enforce_landlock(const MountOrders& plan, int abi, ReadGate read_gate, const std::array<int, 3>& stdio,
                       Stage& stage) {
   if (abi < 1) return true;
   const std::uint64_t writes = landlock_write_rights(abi);
@@ -124,11 +122,11 @@ bool enforce_landlock(const MountPlan& plan, int abi, ReadGate read_gate, const 
   const int ruleset = kernel::landlock_create_ruleset(&handled, attribute_size(abi), 0);
   if (ruleset < 0) return failed(stage, At::Landlock, errno, "a ruleset");
 
-  for (const std::string& path : plan.writable) {
-    if (!grant(ruleset, path.c_str(), writes, stage)) return false;
+  for (const char* path : plan.writable) {
+    if (!grant(ruleset, path, writes, stage)) return false;
   }
-  for (const std::string& path : plan.devices) {
-    if (!grant(ruleset, path.c_str(), writes & kFileRights, stage)) return false;
+  for (const char* path : plan.devices) {
+    if (!grant(ruleset, path, writes & kFileRights, stage)) return false;
   }
   for (const int fd : stdio) {
     if (::isatty(fd) != 1) continue;
@@ -137,7 +135,7 @@ bool enforce_landlock(const MountPlan& plan, int abi, ReadGate read_gate, const 
     }
   }
   if (read_gate == ReadGate::Gated) {
-    for (const std::string& way : plan.read_ways) {
+    for (const char* way : plan.read_ways) {
       if (!grant_entries(ruleset, plan, way, stage)) return false;
     }
     for (const int fd : stdio) {  // what it was given to read it may open anew; pipes and the like need no right

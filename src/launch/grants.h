@@ -15,7 +15,7 @@
 #include <array>
 #include <cstdint>
 
-#include "launch/mount_plan.h"
+#include "launch/orders.h"
 #include "launch/stage.h"
 
 namespace assent::launch {
@@ -28,7 +28,7 @@ std::uint64_t landlock_write_rights(int abi);
 
 // Binds the calling process for good. Needs no_new_privs; allocates nothing. Terminals among `stdio` may be opened
 // anew by the agent (/dev/stderr). With abi 0 it does nothing.
-bool enforce_landlock(const MountPlan& plan, int abi, ReadGate read_gate, const std::array<int, 3>& stdio,
+bool enforce_landlock(const MountOrders& plan, int abi, ReadGate read_gate, const std::array<int, 3>& stdio,
                       Stage& stage);
 
 }  // namespace assent::launch

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <climits>
 #include <cstdlib>
 #include <cstring>
@@ -56,19 +57,44 @@ std::optional<std::string> canonical(const std::string& path) {
   return std::string(real.get());
 }
 
+bool CanonicalNames::may_hold(const std::string& folder, const std::string& name) {
+  const auto found = listings_.find(folder);
+  return found == listings_.end() || !found->second.known || found->second.names.contains(name);
+}
+
+void CanonicalNames::was_missing(const std::string& folder) {
+  constexpr int kPatience = 4;
+  constexpr std::size_t kMost = 1024;  // of a longer list, looking for the names is cheaper
+  Listing& listing = listings_[folder];
+  if (++listing.missing != kPatience) return;
+  const std::unique_ptr<DIR, int (*)(DIR*)> stream(::opendir(folder.c_str()), &::closedir);
+  if (!stream) return;
+  for (;;) {
+    errno = 0;
+    const dirent* entry = ::readdir(stream.get());
+    if (entry == nullptr) break;
+    if (listing.names.size() >= kMost) return;
+    listing.names.emplace(entry->d_name);
+  }
+  listing.known = errno == 0;
+}
+
 std::optional<std::string> CanonicalNames::of(const std::string& path) {
   if (!well_formed(path)) return canonical(path);
   if (path == "/") return path;
   if (const auto found = known_.find(path); found != known_.end()) return found->second;
   std::optional<std::string> real;
   if (const auto folder = of(parent_of(path))) {
-    real = join(*folder, std::string_view(path).substr(path.rfind('/') + 1));
+    const std::string name = path.substr(path.rfind('/') + 1);
+    real = join(*folder, name);
     char byte = 0;
-    const bool is_link = ::readlink(real->c_str(), &byte, 1) >= 0;
-    if (is_link) {
+    if (!may_hold(*folder, name)) {
+      real.reset();
+    } else if (::readlink(real->c_str(), &byte, 1) >= 0) {
       real = canonical(*real);
     } else if (errno != EINVAL) {  // EINVAL: it is there, and no link
       real.reset();
+      was_missing(*folder);
     }
   }
   return known_.emplace(path, std::move(real)).first->second;

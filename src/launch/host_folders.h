@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "assent/result.h"
@@ -30,7 +31,17 @@ class CanonicalNames {
   std::optional<std::string> of(const std::string& path);
 
  private:
+  // Where one name after the other is not there, the folder is read once.
+  bool may_hold(const std::string& folder, const std::string& name);
+  void was_missing(const std::string& folder);
+  struct Listing {
+    int missing = 0;
+    bool known = false;
+    std::unordered_set<std::string> names;
+  };
+
   std::unordered_map<std::string, std::optional<std::string>> known_;
+  std::unordered_map<std::string, Listing> listings_;
 };
 
 bool is_folder(const std::string& path);

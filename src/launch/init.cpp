@@ -14,6 +14,8 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <iterator>
+#include <string_view>
 
 #include "launch/inside.h"
 #include "launch/kernel.h"
@@ -55,9 +57,9 @@ bool write_map(const char* path, unsigned long id) {  // "ID ID 1"
 }
 
 // Away from the supervisor's terminal, whose signals are not for us; and the agent's, if it has one, is this session's.
-bool lead_session(Inside& in) {
+bool take_terminal(Inside& in) {
   ::setsid();
-  if (!in.spec.terminal || ::ioctl(*in.spec.terminal, TIOCSCTTY, 0) == 0) return true;
+  if (in.terminal < 0 || ::ioctl(in.terminal, TIOCSCTTY, 0) == 0) return true;
   return failed(in.stage, At::Terminal, errno, "");
 }
 
@@ -82,8 +84,8 @@ bool map_ids(Inside& in) {
 }
 
 bool name_host(Inside& in) {
-  if (in.spec.hostname.empty()) return true;
-  if (::sethostname(in.spec.hostname.data(), in.spec.hostname.size()) == 0) return true;
+  const std::string_view name = in.orders().hostname;
+  if (name.empty() || ::sethostname(name.data(), name.size()) == 0) return true;
   return failed(in.stage, At::HostName, errno, "");
 }
 
@@ -109,11 +111,45 @@ bool note_namespace(Inside& in) {
   return true;
 }
 
-void say(int channel, Message::Kind kind, int value = 0, bool core = false) {
-  const Message message{kind, value, core ? 1 : 0};
+void say(int channel, const Message& message) {
   // EPIPE: the supervisor is gone, and so are we in a moment.
   while (::send(channel, &message, sizeof message, MSG_NOSIGNAL) < 0 && errno == EINTR) {
   }
+}
+
+// Waits for them. False: the supervisor is gone.
+bool receive_orders(Inside& in) {
+  char word = 0;
+  int given[5] = {-1, -1, -1, -1, -1};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof given)] = {};
+  iovec part{&word, sizeof word};
+  msghdr header{};
+  header.msg_iov = &part;
+  header.msg_iovlen = 1;
+  header.msg_control = control;
+  header.msg_controllen = sizeof control;
+  ssize_t size;
+  while ((size = ::recvmsg(in.channel, &header, MSG_CMSG_CLOEXEC)) < 0 && errno == EINTR) {
+  }
+  const cmsghdr* item = size == 1 ? CMSG_FIRSTHDR(&header) : nullptr;
+  if (item == nullptr || item->cmsg_type != SCM_RIGHTS || in.stage.orders == nullptr) return false;
+  const std::size_t count = (item->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+  const Orders& orders = in.orders();
+  const std::size_t wanted = 3 + (orders.has_terminal ? 1 : 0) + (orders.has_host_folder ? 1 : 0);
+  if (count != wanted || count > std::size(given)) return false;
+  std::memcpy(given, CMSG_DATA(item), count * sizeof(int));
+  for (std::size_t i = 0; i < count; ++i) {  // out of the way of 0, 1 and 2
+    if (given[i] > 2) continue;
+    const int high = ::fcntl(given[i], F_DUPFD_CLOEXEC, 16);
+    if (high < 0) return false;
+    ::close(given[i]);
+    given[i] = high;
+  }
+  std::size_t next = 0;
+  for (int& fd : in.stdio) fd = given[next++];
+  if (orders.has_terminal) in.terminal = given[next++];
+  if (orders.has_host_folder) in.host_folder = given[next++];
+  return true;
 }
 
 // Everything that the supervisor had open is closed here; only these two stay.
@@ -134,9 +170,20 @@ void wait_for_children(int children, int& maker) {
     if (wait[1].revents != 0 && !make_socket(maker)) maker = -1;
     if (wait[0].revents == 0) continue;
     signalfd_siginfo told{};
-    while (::read(children, &told, sizeof told) > 0) {
-    }
+    (void)(::read(children, &told, sizeof told) > 0);  // one at most: SIGCHLD does not queue
     return;
+  }
+}
+
+// Whether nobody is left in here but pid 1: whoever has lost its parent is its child by now.
+bool is_alone() {
+  for (;;) {
+    siginfo_t info{};
+    if (::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | __WALL) == 0) {
+      if (info.si_pid == 0) return false;
+    } else if (errno != EINTR) {
+      return errno == ECHILD;
+    }
   }
 }
 
@@ -161,18 +208,18 @@ void wait_for_children(int children, int& maker) {
     if (info.si_pid != agent) continue;
     switch (info.si_code) {
       case CLD_EXITED:
-        say(channel, Message::Kind::Exited, info.si_status);
+        say(channel, {Message::Kind::Exited, info.si_status, 0, is_alone() ? 1 : 0});
         ::_exit(0);
       case CLD_KILLED:
       case CLD_DUMPED:
-        say(channel, Message::Kind::Killed, info.si_status, info.si_code == CLD_DUMPED);
+        say(channel, {Message::Kind::Killed, info.si_status, info.si_code == CLD_DUMPED ? 1 : 0, is_alone() ? 1 : 0});
         ::_exit(0);
       case CLD_STOPPED:
       case CLD_TRAPPED:
-        say(channel, Message::Kind::Stopped, info.si_status);
+        say(channel, {Message::Kind::Stopped, info.si_status});
         break;
       case CLD_CONTINUED:
-        say(channel, Message::Kind::Continued, info.si_status);
+        say(channel, {Message::Kind::Continued, info.si_status});
         break;
     }
   }
@@ -180,19 +227,45 @@ void wait_for_children(int children, int& maker) {
 
 }  // namespace
 
+void be_opener(Inside& in) {
+  ::close(in.far_end);
+  ::close(in.far_maker);
+  in.stage.host_speaks_ipv6 = host_speaks_ipv6();
+  constexpr int kNew =
+      CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
+  clone_args arguments{};
+  arguments.flags = CLONE_PARENT;  // the supervisor's child, whose end ends it; the exit signal is the opener's
+  long pid = -1;
+  if (::unshare(kNew) == 0) pid = kernel::clone3(arguments);
+  if (pid == 0) be_init(in);
+  if (pid < 0) {
+    failed(in.stage, At::Start, errno, "");
+    say(in.channel, {Message::Kind::Failed});
+  }
+  ::_exit(0);
+}
+
 void be_init(Inside& in) {
   ::prctl(PR_SET_NAME, "assent-init", 0, 0, 0);
-  ::close(in.far_end);
   const mode_t mask = ::umask(0);
-  const bool built = die_with_supervisor(in) && lead_session(in) && map_ids(in) &&
-                     build_mounts(in.plan, in.descriptors, in.seals, in.stage) && note_namespace(in) &&
-                     raise_network(in) && name_host(in) && give_up_power(in) &&
+  const bool ready = die_with_supervisor(in) && map_ids(in) && note_namespace(in) && raise_network(in);
+  if (!ready) {
+    say(in.channel, {Message::Kind::Failed});
+    ::_exit(1);
+  }
+  say(in.channel, {Message::Kind::Begun});
+  Prepared prepared;
+  prepare_mounts(prepared);
+  // The supervisor may have ended meanwhile, or found that it will not come to a start.
+  if (!receive_orders(in)) ::_exit(1);
+  const bool built = take_terminal(in) && build_mounts(in.orders().mounts, prepared, in.stage) && name_host(in) &&
+                     give_up_power(in) &&
                      // A change of credentials clears the parent-death signal where it adds a right; ours only
                      // takes away. Set again all the same: this is what ends everything when the supervisor dies.
                      die_with_supervisor(in);
   ::umask(mask);
   if (!built) {
-    say(in.channel, Message::Kind::Failed);
+    say(in.channel, {Message::Kind::Failed});
     ::_exit(1);
   }
   clone_args arguments{};
@@ -201,7 +274,7 @@ void be_init(Inside& in) {
   if (agent == 0) be_agent(in);
   if (agent < 0) {
     failed(in.stage, At::ForkAgent, errno, "");
-    say(in.channel, Message::Kind::Failed);
+    say(in.channel, {Message::Kind::Failed});
     ::_exit(1);
   }
   ::chdir("/");

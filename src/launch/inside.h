@@ -1,39 +1,39 @@
-// What runs inside between clone3 and the agent's program: pid 1, which builds the sandbox and then only waits, and the
-// agent's process up to its exec. Both are copies of the supervisor without an exec, so everything they need was
-// prepared before; they allocate nothing, lock nothing, and leave by _exit.
+// What runs inside between clone3 and the agent's program: the opener, which makes the namespaces and is gone; pid 1,
+// which builds the sandbox and then only waits; and the agent's process up to its exec. All are copies of the
+// supervisor without an exec, made before it knew what for: what they are to do comes as Orders. They allocate nothing,
+// lock nothing, and leave by _exit.
 #pragma once
 
 #include <sys/capability.h>
 
+#include <array>
 #include <cstdint>
-#include <span>
 
-#include "launch/mount_plan.h"
-#include "launch/spec.h"
+#include "launch/orders.h"
 #include "launch/stage.h"
 
 namespace assent::launch {
 
 struct Inside {
-  const Spec& spec;
-  const MountPlan& plan;
   Stage& stage;
-  int channel = -1;      // our end of the conversation with the supervisor
-  int far_end = -1;      // the supervisor's, inherited; closed at once, else its end would never be noticed
-  int host_folder = -1;  // see check_floor
+  int channel = -1;    // our end of the conversation with the supervisor
+  int far_end = -1;    // the supervisor's, inherited; closed at once, else its end would never be noticed
+  int far_maker = -1;  // the same of `maker`
   int landlock_abi = 0;
   cap_t no_capabilities = nullptr;
-  bool host_speaks_ipv6 = false;
   int name_sockets[2] = {-1, -1};  // made inside; see network.cpp
   int maker = -1;                  // on which pid 1 is asked for sockets; see socket_maker.cpp
   uid_t uid = 0;
   gid_t gid = 0;
-  std::span<int> descriptors;          // room for plan.early
-  std::span<int> seals;                // room for the sealed steps
-  std::span<char* const> argv;         // null-terminated
-  std::span<char* const> environment;  // null-terminated
-  std::span<char* const> programs;     // what to try to exec, in order; null-terminated
+  // With the orders:
+  std::array<int, 3> stdio{-1, -1, -1};
+  int terminal = -1;
+  int host_folder = -1;  // see check_floor
+  [[nodiscard]] const Orders& orders() const { return *stage.orders; }
 };
+
+// Whether programs here would be given IPv6 addresses at all (getaddrinfo's AI_ADDRCONFIG). In the host's network.
+bool host_speaks_ipv6();
 
 // Loopback, and what name lookups need. Of pid 1, while it has its rights.
 bool raise_network(Inside& inside);
@@ -42,6 +42,10 @@ bool add_relay_routes(std::uint32_t usual_source, bool speaks_ipv6);
 
 // Answers one request on `maker`. False: nobody will ask any more.
 bool make_socket(int maker);
+
+// Makes the namespaces and, as a child of the supervisor's, pid 1. All that is slow about them is done in here, while
+// the supervisor reads its profiles.
+[[noreturn]] void be_opener(Inside& inside);
 
 // The life of pid 1. When the agent's own process ends, whatever it left behind ends with pid 1, as in a container.
 [[noreturn]] void be_init(Inside& inside);

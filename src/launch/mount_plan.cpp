@@ -14,6 +14,7 @@
 
 #include "base/show.h"
 #include "launch/host_folders.h"
+#include "launch/mount_aliases.h"
 
 namespace assent::launch {
 
@@ -199,8 +200,18 @@ class Planner {
     return {};
   }
 
+  // And so is everything that another mount shows of it.
   Status hide_or_mask(const std::string& given) {
-    // By the canonical name of the folder it stands in, as far as that exists.
+    const std::string path = canonical_folder_of(given);
+    for (const std::string& alias : aliases_.of(path)) {
+      if (!is_folder(parent_of(alias))) continue;
+      if (auto ok = hide_one(alias); !ok) return ok;
+    }
+    return hide_one(path);
+  }
+
+  // By the canonical name of the folder it stands in, as far as that exists.
+  std::string canonical_folder_of(const std::string& given) {
     std::string folder = parent_of(given);
     std::string rest = given.substr(folder == "/" ? 0 : folder.size());
     std::optional<std::string> real = names_.of(folder);
@@ -209,7 +220,10 @@ class Planner {
       folder = parent_of(folder);
       real = names_.of(folder);
     }
-    const std::string path = *real == "/" ? rest : *real + rest;
+    return *real == "/" ? rest : *real + rest;
+  }
+
+  Status hide_one(const std::string& path) {
     const auto* cover = covering(path);
     if (cover != nullptr) {
       switch (cover->second.stands) {
@@ -303,11 +317,16 @@ class Planner {
     for (const std::string& path : layout_.covered) {
       const auto real = well_formed(path) ? names_.of(path) : std::nullopt;
       if (!real || *real == "/") continue;
-      const auto* cover = covering(*real);
-      const bool there = cover == nullptr || cover->second.stands == Stands::Gated ||
-                         cover->second.stands == Stands::Free || cover->second.stands == Stands::Entry;
-      if (there) mask(*real);
+      cover_one(*real);
+      for (const std::string& alias : aliases_.of(*real)) cover_one(alias);
     }
+  }
+
+  void cover_one(const std::string& path) {
+    const auto* cover = covering(path);
+    const bool there = cover == nullptr || cover->second.stands == Stands::Gated ||
+                       cover->second.stands == Stands::Free || cover->second.stands == Stands::Entry;
+    if (there) mask(path);
   }
 
   // Parents come before children: "/a" sorts before "/a/b".
@@ -469,6 +488,7 @@ class Planner {
   const Surroundings& surroundings_;
   MountPlan plan_;
   CanonicalNames names_;
+  MountAliases aliases_ = MountAliases::of_this_process();
   std::map<std::string, Placement> placed_;
   std::set<std::string> hidden_;
   std::map<std::string, bool> masks_;  // path, whether it is a folder

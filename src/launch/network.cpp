@@ -2,6 +2,7 @@
 // there is none; and the two sockets on which the supervisor will answer name lookups. They are made here, where port
 // 53 may be bound, and handed over with the listener.
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <sys/ioctl.h>
@@ -10,6 +11,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <string_view>
 
 #include "launch/inside.h"
 #include "launch/mount_build.h"
@@ -78,6 +80,35 @@ int name_socket(int type) {
 
 }  // namespace
 
+// Of /proc/net/if_inet6, because getifaddrs allocates. A line each: address, device, prefix, scope, flags, name.
+bool host_speaks_ipv6() {
+  const int fd = ::open("/proc/self/net/if_inet6", O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return false;
+  constexpr int kScope = 3;
+  constexpr unsigned kOfTheDevice = 0x10;
+  constexpr unsigned kOfTheLink = 0x20;
+  bool found = false;
+  int field = 0;
+  unsigned scope = 0;
+  char text[4096];
+  ssize_t size;
+  while ((size = ::read(fd, text, sizeof text)) > 0) {
+    for (const char letter : std::string_view(text, static_cast<std::size_t>(size))) {
+      if (letter == '\n') {
+        found = found || (field > kScope && scope != kOfTheDevice && scope != kOfTheLink);
+        field = 0;
+        scope = 0;
+      } else if (letter == ' ') {
+        ++field;
+      } else if (field == kScope) {
+        scope = scope * 16 + static_cast<unsigned>(letter <= '9' ? letter - '0' : letter - 'a' + 10);
+      }
+    }
+  }
+  ::close(fd);
+  return found;
+}
+
 bool raise_network(Inside& in) {
   const int fd = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   if (fd < 0) return failed(in.stage, At::Loopback, errno, "");
@@ -87,8 +118,8 @@ bool raise_network(Inside& in) {
   const int code = errno;
   ::close(fd);
   if (!ok) return failed(in.stage, At::Loopback, code, "");
-  if (in.host_speaks_ipv6) add_ipv6_address();
-  in.stage.relay_routes = add_relay_routes(kOwnAddress, in.host_speaks_ipv6);
+  if (in.stage.host_speaks_ipv6) add_ipv6_address();
+  in.stage.relay_routes = add_relay_routes(kOwnAddress, in.stage.host_speaks_ipv6);
   return true;
 }
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -11,6 +12,16 @@
 #include "launch/stage.h"
 
 namespace assent::launch {
+
+namespace {
+
+bool in_first_pid_namespace() {
+  constexpr ino_t kFirst = 0xEFFFFFFC;  // PROC_PID_INIT_INO
+  struct stat stat {};
+  return ::stat("/proc/self/ns/pid", &stat) == 0 && stat.st_ino == kFirst;
+}
+
+}  // namespace
 
 Sandbox& Sandbox::operator=(Sandbox&& other) noexcept {
   if (this == &other) return *this;
@@ -26,6 +37,7 @@ Sandbox& Sandbox::operator=(Sandbox&& other) noexcept {
   init_pid_ = other.init_pid_;
   agent_pid_ = other.agent_pid_;
   agent_inner_pid_ = other.agent_inner_pid_;
+  alone_ = other.alone_;
   pid_namespace_ = other.pid_namespace_;
   mounts_ = std::move(other.mounts_);
   floor_ = other.floor_;
@@ -54,6 +66,7 @@ Result<std::optional<AgentEvent>> Sandbox::next_event() {
   AgentEvent event;
   event.value = message.value;
   event.core_dumped = message.core != 0;
+  alone_ = alone_ || message.alone != 0;
   switch (message.kind) {
     case Message::Kind::ExecFailed:
       event.kind = AgentEvent::Kind::ExecFailed;
@@ -70,6 +83,7 @@ Result<std::optional<AgentEvent>> Sandbox::next_event() {
     case Message::Kind::Continued:
       event.kind = AgentEvent::Kind::Continued;
       break;
+    case Message::Kind::Begun:
     case Message::Kind::Ready:
     case Message::Kind::Failed:
       return std::optional<AgentEvent>();  // said before its time; start() reads these
@@ -86,8 +100,10 @@ void Sandbox::kill() {
   if (!init_) return;
   ::syscall(SYS_pidfd_send_signal, init_.get(), SIGKILL, nullptr, 0);
   siginfo_t info{};
-  // The kernel ends everything in the namespace before it lets pid 1 be reaped.
-  while (::waitid(P_PIDFD, static_cast<id_t>(init_.get()), &info, WEXITED | __WALL) != 0 && errno == EINTR) {
+  // The kernel ends everything in the namespace before it lets pid 1 be reaped. Its teardown takes a while, and where
+  // nobody else was in there, nothing hangs on it. The first process of a container may be one that reaps no orphans.
+  const int options = WEXITED | __WALL | (alone_ && in_first_pid_namespace() ? WNOHANG : 0);
+  while (::waitid(P_PIDFD, static_cast<id_t>(init_.get()), &info, options) != 0 && errno == EINTR) {
   }
   init_.reset();
   agent_.reset();

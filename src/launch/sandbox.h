@@ -6,12 +6,13 @@
 //   agent's program begin before go(). Nothing weaker than what was asked for is started silently: the floor tries
 //   itself before the program begins (floor_check.h), and what this kernel lacks stands in floor().facts().
 //
-// start() order: clone3 into new user, mount, pid, network, IPC, UTS and cgroup namespaces; pid 1 maps the user's own
-// uid and gid, takes what must stay writable, makes everything read-only, builds the layout, gives up all rights, forks
-// the agent, and from then on only reaps. The agent binds itself with Landlock, tries the floor, installs the filter,
-// hands the listener over and waits for go().
+// The order: a short-lived child, the opener, makes new user, mount, pid, network, IPC, UTS and cgroup namespaces, and
+// in them pid 1, as its own sister. That one maps the user's own uid and gid, raises the network, and waits for its
+// orders. Then it takes what must stay writable, makes everything read-only, builds the layout, gives up all rights,
+// forks the agent, and from then on only reaps. The agent binds itself with Landlock, tries the floor, installs the
+// filter, hands the listener over and waits for go().
 //
-// Whose life hangs on whose: pid 1 dies with the thread that called start() (PR_SET_PDEATHSIG is the thread's, so call
+// Whose life hangs on whose: pid 1 dies with the thread that called begin() (PR_SET_PDEATHSIG is the thread's, so call
 // it from one that lives as long as the supervisor), everything inside dies with pid 1, and pid 1 ends with the
 // agent's own process: what that left running is killed, as in a container.
 //
@@ -21,6 +22,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -49,7 +51,8 @@ struct AgentEvent {
 
 class Sandbox {
  public:
-  // Fails with a message that names the step and what to do; nothing is left behind then.
+  // Launch::begin, furnish and stand at once. Fails with a message that names the step and what to do; nothing is left
+  // behind then.
   static Result<Sandbox> start(const Spec& spec);
 
   Sandbox(Sandbox&&) noexcept = default;
@@ -69,6 +72,7 @@ class Sandbox {
   struct NameSockets {
     UniqueFd datagrams;
     UniqueFd stream;
+    bool ipv6 = false;  // the agent has an IPv6 address beside loopback's
   };
   [[nodiscard]] NameSockets take_name_sockets() { return std::move(name_sockets_); }
 
@@ -103,7 +107,8 @@ class Sandbox {
   // To the agent's own process group (it may have moved its children into others).
   Status signal(int number);
 
-  // Ends everything inside and waits until it is gone.
+  // Ends everything inside and waits until it is gone. Where pid 1 told that it was the last one inside, nothing is
+  // left that could act, and its own end is not waited for.
   void kill();
 
  private:
@@ -121,10 +126,35 @@ class Sandbox {
   pid_t init_pid_ = -1;
   pid_t agent_pid_ = -1;
   pid_t agent_inner_pid_ = 0;
+  bool alone_ = false;  // pid 1 told so on its way out
   std::uint64_t pid_namespace_ = 0;
   MountTable mounts_;
   Floor floor_;
   std::vector<std::string> notes_;
+};
+
+// A sandbox on its way. Its namespaces come up while the caller still finds out what is to run in them.
+class Launch {
+ public:
+  // Where this machine cannot make one, furnish() says so.
+  static Launch begin();
+
+  // What shall stand inside; not waited for.
+  Status furnish(const Spec& spec);
+
+  // After furnish(). Waits until the floor has been tried and the agent stands before its exec. Fails as start() does.
+  Result<Sandbox> stand();
+
+  Launch(Launch&&) noexcept;
+  Launch& operator=(Launch&&) noexcept;
+  Launch(const Launch&) = delete;
+  Launch& operator=(const Launch&) = delete;
+  ~Launch();  // ends what did not come to stand
+
+ private:
+  Launch();
+  std::unique_ptr<class Launcher> launcher_;
+  std::optional<Error> failure_;
 };
 
 }  // namespace assent::launch

@@ -11,6 +11,8 @@
 
 namespace assent::launch {
 
+struct Orders;
+
 // The steps, in their order. Each has its words in stage.cpp.
 
 enum class At : std::uint32_t {
@@ -51,17 +53,19 @@ struct Stage {
   bool landlock_tried = false;       // a write that only Landlock could refuse was refused
   bool nested_users_closed = false;  // no further user namespaces can be made inside
   bool relay_routes = false;         // add_relay_routes
+  bool host_speaks_ipv6 = false;     // programs here would be given IPv6 addresses
+  const Orders* orders = nullptr;    // in memory shared with the supervisor; there once it has sent them
   std::uint64_t pid_namespace = 0;
   pid_t agent_inner_pid = 0;
-  std::uint64_t mount_ids[];  // by report number
 };
 
 // What pid 1 and the agent (before its exec) send. One datagram each.
 struct Message {
-  enum class Kind : std::uint32_t { Ready, Failed, ExecFailed, Exited, Killed, Stopped, Continued };
+  enum class Kind : std::uint32_t { Begun, Ready, Failed, ExecFailed, Exited, Killed, Stopped, Continued };
   Kind kind = Kind::Failed;
   std::int32_t value = 0;  // exit status, signal, errno
   std::int32_t core = 0;
+  std::int32_t alone = 0;  // Exited, Killed: nobody else is left inside
 };
 
 // The sentence for a failure at this step, with what to do next.

@@ -1,18 +1,20 @@
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <ifaddrs.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
 #include <memory>
+#include <optional>
 #include <string_view>
 
 #include "base/show.h"
@@ -21,6 +23,7 @@
 #include "launch/inside.h"
 #include "launch/kernel.h"
 #include "launch/mount_plan.h"
+#include "launch/orders.h"
 #include "launch/sandbox.h"
 #include "launch/stage.h"
 
@@ -30,25 +33,31 @@ namespace {
 
 constexpr int kReadyWithin = 20'000;  // ms; a sandbox stands after a few
 
-// Memory that outlives the clone on both sides.
+// Memory that outlives the clone on both sides: the stage, the orders, and room for what they speak of.
 class SharedStage {
  public:
-  static Result<SharedStage> create(std::size_t reports) {
-    const std::size_t size = sizeof(Stage) + reports * sizeof(std::uint64_t);
-    void* memory = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  static Result<SharedStage> create() {
+    void* memory = ::mmap(nullptr, kSize, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (memory == MAP_FAILED) return sys::last_error("mmap");
-    return SharedStage(new (memory) Stage(), size);
+    return SharedStage(static_cast<Front*>(memory));
   }
-  Stage& operator*() const { return *memory_; }
-  Stage* operator->() const { return memory_.get(); }
+  Stage& operator*() const { return front_->stage; }
+  Stage* operator->() const { return &front_->stage; }
+  [[nodiscard]] Orders& orders() const { return front_->orders; }
+  [[nodiscard]] Room& room() { return room_; }
 
  private:
-  struct Unmap {
-    std::size_t size = 0;
-    void operator()(Stage* memory) const { ::munmap(memory, size); }
+  static constexpr std::size_t kSize = std::size_t{16} << 20;  // what is not touched costs nothing
+  struct Front {
+    Stage stage;
+    Orders orders;
   };
-  SharedStage(Stage* memory, std::size_t size) : memory_(memory, Unmap{size}) {}
-  std::unique_ptr<Stage, Unmap> memory_;
+  struct Unmap {
+    void operator()(Front* memory) const { ::munmap(memory, kSize); }
+  };
+  explicit SharedStage(Front* memory) : front_(new (memory) Front()), room_(memory + 1, kSize - sizeof(Front)) {}
+  std::unique_ptr<Front, Unmap> front_;
+  Room room_;
 };
 
 std::string_view variable(const std::vector<std::string>& environment, std::string_view name) {
@@ -72,14 +81,6 @@ std::vector<std::string> programs_for(const Spec& spec) {
     out.push_back(folder.empty() ? name : folder + "/" + name);
     at = end + 1;
   }
-  return out;
-}
-
-std::vector<char*> pointers_to(const std::vector<std::string>& words) {
-  std::vector<char*> out;
-  out.reserve(words.size() + 1);
-  for (const std::string& word : words) out.push_back(const_cast<char*>(word.c_str()));
-  out.push_back(nullptr);
   return out;
 }
 
@@ -111,18 +112,20 @@ UniqueFd folder_for_trial(const Layout& layout) {
   return {};
 }
 
-// Whether programs here would be given IPv6 addresses at all (getaddrinfo's AI_ADDRCONFIG).
-bool host_speaks_ipv6() {
-  ifaddrs* all = nullptr;
-  if (::getifaddrs(&all) != 0) return false;
-  bool found = false;
-  for (const ifaddrs* one = all; one != nullptr; one = one->ifa_next) {
-    if (one->ifa_addr == nullptr || one->ifa_addr->sa_family != AF_INET6) continue;
-    const auto& address = reinterpret_cast<const sockaddr_in6*>(one->ifa_addr)->sin6_addr;
-    found = found || (!IN6_IS_ADDR_LOOPBACK(&address) && !IN6_IS_ADDR_LINKLOCAL(&address));
-  }
-  ::freeifaddrs(all);
-  return found;
+// A connected stream, and no listener. Any other socket of the host's sends to whatever address the agent writes, or
+// lets callers in.
+bool leads_to_one_peer(int socket) {
+  const auto option = [socket](int name) {
+    int value = -1;
+    socklen_t length = sizeof value;
+    return ::getsockopt(socket, SOL_SOCKET, name, &value, &length) == 0 ? value : -1;
+  };
+  if (option(SO_ACCEPTCONN) != 0) return false;
+  const int domain = option(SO_DOMAIN);
+  const int type = option(SO_TYPE);
+  if (domain == AF_UNIX) return type == SOCK_STREAM || type == SOCK_SEQPACKET;
+  if (domain == AF_INET || domain == AF_INET6) return type == SOCK_STREAM && option(SO_PROTOCOL) == IPPROTO_TCP;
+  return domain == AF_VSOCK && type == SOCK_STREAM;
 }
 
 Status check_stdio(const Spec& spec) {
@@ -132,6 +135,11 @@ Status check_stdio(const Spec& spec) {
       return fail(
           EBADF,
           "cannot give the agent its standard input and output: descriptor not open (EBADF); open it or use /dev/null");
+    if (S_ISSOCK(stat.st_mode) && !leads_to_one_peer(fd)) {
+      return fail(EPROTOTYPE,
+                  "cannot give the agent this socket as standard input or output: it leads to more than one peer, and "
+                  "past the gates (EPROTOTYPE); give a connected stream, a file, a pipe or a terminal");
+    }
     if (!S_ISDIR(stat.st_mode)) continue;
     return fail(EISDIR,
                 "cannot give the agent a folder as standard input or output: it would lead around the read-only view "
@@ -144,38 +152,52 @@ Status check_stdio(const Spec& spec) {
 
 class Launcher {
  public:
-  explicit Launcher(const Spec& spec) : spec_(spec) {}
+  ~Launcher() { abandon(); }
+  Launcher() = default;
+  Launcher(const Launcher&) = delete;
+  Launcher& operator=(const Launcher&) = delete;
 
-  Result<Sandbox> launch() {
-    if (auto ok = prepare(); !ok) return pass(std::move(ok));
-    if (auto ok = clone(); !ok) return pass(std::move(ok));
-    auto ready = wait_until_ready();
-    if (!ready) return pass(std::move(ready));
+  Status begin() {
+    if (auto ok = prepare(); !ok) return ok;
+    return clone();
+  }
+
+  Status furnish(const Spec& spec) {
+    if (spec.argv.empty() || spec.argv[0].empty()) {
+      return fail(EINVAL, "cannot start the agent: no command (EINVAL); name one after --");
+    }
+    if (auto ok = check_stdio(spec); !ok) return ok;
+    auto plan = plan_mounts(
+        spec.layout, Surroundings{std::string(variable(spec.environment, "XDG_RUNTIME_DIR")), terminal_path(spec)});
+    if (!plan) return pass(std::move(plan));
+    plan_ = std::move(*plan);
+    read_gate_ = spec.layout.read_gate;
+    const UniqueFd host_folder = folder_for_trial(spec.layout);
+    Orders& orders = stage_->orders();
+    orders = lay_out(plan_, spec, programs_for(spec), stage_->room());
+    orders.has_host_folder = static_cast<bool>(host_folder);
+    if (stage_->room().full()) {
+      return fail(E2BIG,
+                  "cannot start the sandbox: the layout, the command and the environment are too large (E2BIG); hide "
+                  "fewer names, or move what is to be hidden into folders of its own");
+    }
+    (*stage_)->orders = &orders;
+    std::vector<int> given(spec.stdio.begin(), spec.stdio.end());
+    if (spec.terminal) given.push_back(*spec.terminal);
+    if (host_folder) given.push_back(host_folder.get());
+    return hand_over(given);
+  }
+
+  Result<Sandbox> stand() {
+    if (auto ok = wait_until_ready(); !ok) return pass(std::move(ok));
     return finish();
   }
 
  private:
   Status prepare() {
-    if (spec_.argv.empty() || spec_.argv[0].empty()) {
-      return fail(EINVAL, "cannot start the agent: no command (EINVAL); name one after --");
-    }
-    if (auto ok = check_stdio(spec_); !ok) return ok;
-    auto plan = plan_mounts(
-        spec_.layout, Surroundings{std::string(variable(spec_.environment, "XDG_RUNTIME_DIR")), terminal_path(spec_)});
-    if (!plan) return pass(std::move(plan));
-    plan_ = std::move(*plan);
-    programs_ = programs_for(spec_);
-    argv_ = pointers_to(spec_.argv);
-    environment_ = pointers_to(spec_.environment);
-    program_pointers_ = pointers_to(programs_);
-    descriptors_.assign(plan_.early.size(), -1);
-    seals_.assign(static_cast<std::size_t>(std::count_if(plan_.steps.begin(), plan_.steps.end(),
-                                                         [](const Step& step) { return step.seal; })),
-                  -1);
     no_capabilities_.reset(::cap_init());
     if (!no_capabilities_) return sys::last_error("cap_init");
-    host_folder_ = folder_for_trial(spec_.layout);
-    auto stage = SharedStage::create(plan_.reports.size());
+    auto stage = SharedStage::create();
     if (!stage) return pass(std::move(stage));
     stage_.emplace(std::move(*stage));
     int ends[2];
@@ -198,27 +220,18 @@ class Launcher {
   }
 
   Status clone() {
-    Inside inside{.spec = spec_,
-                  .plan = plan_,
-                  .stage = **stage_,
+    Inside inside{.stage = **stage_,
                   .channel = theirs_.get(),
                   .far_end = ours_.get(),
-                  .host_folder = host_folder_.get(),
+                  .far_maker = asks_.get(),
                   .landlock_abi = landlock_abi(),
                   .no_capabilities = no_capabilities_.get(),
-                  .host_speaks_ipv6 = host_speaks_ipv6(),
                   .maker = makes_.get(),
                   .uid = ::geteuid(),
-                  .gid = ::getegid(),
-                  .descriptors = descriptors_,
-                  .seals = seals_,
-                  .argv = argv_,
-                  .environment = environment_,
-                  .programs = program_pointers_};
+                  .gid = ::getegid()};
     int pidfd = -1;
     clone_args arguments{};
-    arguments.flags = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS |
-                      CLONE_NEWCGROUP | CLONE_PIDFD | CLONE_CLEAR_SIGHAND;
+    arguments.flags = CLONE_PIDFD | CLONE_CLEAR_SIGHAND;
     arguments.pidfd = reinterpret_cast<std::uint64_t>(&pidfd);
     arguments.exit_signal = SIGCHLD;
     // No signal may run a handler of ours in the copy; the agent's process clears the mask before its exec.
@@ -227,21 +240,44 @@ class Launcher {
     sigfillset(&all);
     ::pthread_sigmask(SIG_SETMASK, &all, &before);
     const long pid = kernel::clone3(arguments);
-    if (pid == 0) be_init(inside);
+    if (pid == 0) be_opener(inside);
     const int code = errno;
     ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
     if (pid < 0) return tl::unexpected<Error>(describe_failure(At::Start, code, ""));
+    opener_pid_ = static_cast<pid_t>(pid);
+    opener_.reset(pidfd);
     theirs_.reset();  // else we would never see their end
     makes_.reset();
-    host_folder_.reset();
-    sandbox_.emplace(Sandbox(FloorFacts{}));
-    sandbox_->init_pid_ = static_cast<pid_t>(pid);
-    sandbox_->init_.reset(pidfd);
     return {};
   }
 
-  // On a failure the Sandbox that is dropped ends what was begun.
-  Status wait_until_ready() {
+  Status hand_over(const std::vector<int>& given) {
+    char word = 'o';
+    iovec part{&word, sizeof word};
+    msghdr header{};
+    header.msg_iov = &part;
+    header.msg_iovlen = 1;
+    alignas(cmsghdr) char control[CMSG_SPACE(5 * sizeof(int))] = {};
+    header.msg_control = control;
+    header.msg_controllen = CMSG_SPACE(given.size() * sizeof(int));
+    cmsghdr* rights = CMSG_FIRSTHDR(&header);
+    rights->cmsg_level = SOL_SOCKET;
+    rights->cmsg_type = SCM_RIGHTS;
+    rights->cmsg_len = CMSG_LEN(given.size() * sizeof(int));
+    std::memcpy(CMSG_DATA(rights), given.data(), given.size() * sizeof(int));
+    if (::sendmsg(ours_.get(), &header, MSG_NOSIGNAL) == 1) return {};
+    if (errno == EPIPE || errno == ECONNRESET) return {};  // stand() hears what became of them
+    return sys::last_error("sendmsg");
+  }
+
+  struct Heard {
+    Message message;
+    pid_t sender = -1;
+    std::array<int, 4> given{-1, -1, -1, -1};
+  };
+
+  // Empty: their end.
+  Result<std::optional<Heard>> hear() {
     pollfd wait{ours_.get(), POLLIN, 0};
     int n;
     while ((n = ::poll(&wait, 1, kReadyWithin)) < 0 && errno == EINTR) {
@@ -252,40 +288,63 @@ class Launcher {
                   "cannot start the sandbox: it did not come up in time (ETIMEDOUT); the filter must leave "
                   "sendmsg alone, else look at what holds up the machine");
     }
-    Message message;
-    alignas(cmsghdr) char control[CMSG_SPACE(4 * sizeof(int)) + CMSG_SPACE(sizeof(ucred))] = {};
-    iovec part{&message, sizeof message};
+    Heard heard;
+    alignas(cmsghdr) char control[CMSG_SPACE(sizeof heard.given) + CMSG_SPACE(sizeof(ucred))] = {};
+    iovec part{&heard.message, sizeof heard.message};
     msghdr header{};
     header.msg_iov = &part;
     header.msg_iovlen = 1;
     header.msg_control = control;
     header.msg_controllen = sizeof control;
     const ssize_t got = ::recvmsg(ours_.get(), &header, MSG_CMSG_CLOEXEC);
-    if (got < 0) return sys::last_error("recvmsg");
-    if (got == 0) return fail(EPIPE, "cannot start the sandbox: it ended before it stood (EPIPE); was it killed?");
+    if (got < 0 && errno != ECONNRESET) return sys::last_error("recvmsg");
+    if (got <= 0) return std::optional<Heard>();
     for (cmsghdr* item = CMSG_FIRSTHDR(&header); item != nullptr; item = CMSG_NXTHDR(&header, item)) {
       if (item->cmsg_level != SOL_SOCKET) continue;
-      if (item->cmsg_type == SCM_RIGHTS && item->cmsg_len == CMSG_LEN(4 * sizeof(int))) {
-        int descriptors[4];
-        std::memcpy(descriptors, CMSG_DATA(item), sizeof descriptors);
-        sandbox_->listener_.reset(descriptors[0]);
-        sandbox_->agent_root_.reset(descriptors[1]);
-        sandbox_->name_sockets_ = {UniqueFd(descriptors[2]), UniqueFd(descriptors[3])};
+      if (item->cmsg_type == SCM_RIGHTS && item->cmsg_len == CMSG_LEN(sizeof heard.given)) {
+        std::memcpy(heard.given.data(), CMSG_DATA(item), sizeof heard.given);
       }
       if (item->cmsg_type == SCM_CREDENTIALS) {
         ucred sender{};
         std::memcpy(&sender, CMSG_DATA(item), sizeof sender);
-        sandbox_->agent_pid_ = sender.pid;
+        heard.sender = sender.pid;
       }
     }
-    const Stage& stage = **stage_;
-    if (message.kind == Message::Kind::Ready && sandbox_->listener_ && sandbox_->agent_root_) return {};
-    if (message.kind != Message::Kind::Failed) {
+    // Our own child: the number is its own until it is waited for.
+    if (!sandbox_ && heard.sender != opener_pid_ && heard.sender > 0) {
+      auto init = sys::pidfd_open(heard.sender);
+      if (!init) return pass(std::move(init));
+      sandbox_.emplace(Sandbox(FloorFacts{}));
+      sandbox_->init_pid_ = heard.sender;
+      sandbox_->init_ = std::move(*init);
+      reap_opener();
+    }
+    return std::optional(heard);
+  }
+
+  // On a failure the Sandbox that is dropped ends what was begun.
+  Status wait_until_ready() {
+    for (;;) {
+      auto next = hear();
+      if (!next) return pass(std::move(next));
+      if (!*next) return fail(EPIPE, "cannot start the sandbox: it ended before it stood (EPIPE); was it killed?");
+      Heard& heard = **next;
+      if (heard.message.kind == Message::Kind::Begun) continue;
+      if (heard.message.kind == Message::Kind::Failed) {
+        const Stage& stage = **stage_;
+        return tl::unexpected<Error>(describe_failure(stage.at, stage.code, stage.object));
+      }
+      if (heard.message.kind == Message::Kind::Ready && heard.given[0] >= 0 && sandbox_) {
+        sandbox_->listener_.reset(heard.given[0]);
+        sandbox_->agent_root_.reset(heard.given[1]);
+        sandbox_->name_sockets_ = {UniqueFd(heard.given[2]), UniqueFd(heard.given[3]), (*stage_)->host_speaks_ipv6};
+        sandbox_->agent_pid_ = heard.sender;
+        return {};
+      }
       return fail(EPROTO,
                   "cannot start the sandbox: it did not hand over its listener (EPROTO); is the limit of open "
                   "files reached?");
     }
-    return tl::unexpected<Error>(describe_failure(stage.at, stage.code, stage.object));
   }
 
   Result<Sandbox> finish() {
@@ -302,8 +361,9 @@ class Launcher {
     ::setsockopt(sandbox.channel_.get(), SOL_SOCKET, SO_PASSCRED, &off, sizeof off);
     sandbox.agent_inner_pid_ = stage.agent_inner_pid;
     sandbox.pid_namespace_ = stage.pid_namespace;
+    const auto ids = stage_->orders().mounts.mounts;
     for (std::size_t i = 0; i < plan_.reports.size(); ++i) {
-      if (stage.mount_ids[i] != 0) sandbox.mounts_.add(stage.mount_ids[i], plan_.reports[i]);
+      if (ids[i] != 0) sandbox.mounts_.add(ids[i], plan_.reports[i]);
     }
     FloorFacts facts;
     facts.read_only_view = true;  // check_floor tried these, or we would not be here
@@ -311,35 +371,71 @@ class Launcher {
     facts.no_new_privileges = true;
     facts.landlock = stage.landlock_tried;
     facts.landlock_abi = stage.landlock_abi;
-    facts.reads_gated = stage.landlock_abi >= 1 && spec_.layout.read_gate == ReadGate::Gated;
+    facts.reads_gated = stage.landlock_abi >= 1 && read_gate_ == ReadGate::Gated;
     facts.nested_users_closed = stage.nested_users_closed;
     sandbox.floor_ = Floor(facts);
     sandbox.notes_ = std::move(plan_.notes);
     return sandbox;
   }
 
+  void reap_opener() {
+    if (!opener_) return;
+    siginfo_t info{};
+    while (::waitid(P_PIDFD, static_cast<id_t>(opener_.get()), &info, WEXITED | __WALL) != 0 && errno == EINTR) {
+    }
+    opener_.reset();
+  }
+
+  // Whoever of them waits for orders, or for the word to go, ends when it sees that we are gone. Nothing is left.
+  void abandon() {
+    if (!opener_) return;
+    ::shutdown(ours_.get(), SHUT_WR);
+    while (!sandbox_) {
+      const auto heard = hear();
+      if (!heard || !*heard || (*heard)->sender == opener_pid_) break;
+    }
+    reap_opener();
+  }
+
   struct FreeCapabilities {
     void operator()(_cap_struct* set) const { ::cap_free(set); }
   };
 
-  const Spec& spec_;
   MountPlan plan_;
-  std::vector<std::string> programs_;
-  std::vector<char*> argv_;
-  std::vector<char*> environment_;
-  std::vector<char*> program_pointers_;
-  std::vector<int> descriptors_;
-  std::vector<int> seals_;
+  ReadGate read_gate_ = ReadGate::Open;
   std::unique_ptr<_cap_struct, FreeCapabilities> no_capabilities_;
-  UniqueFd host_folder_;
   std::optional<SharedStage> stage_;
   UniqueFd ours_;
   UniqueFd theirs_;
   UniqueFd asks_;   // for sockets of the inner network
   UniqueFd makes_;  // pid 1's end of that
-  std::optional<Sandbox> sandbox_;
+  pid_t opener_pid_ = -1;
+  UniqueFd opener_;
+  std::optional<Sandbox> sandbox_;  // from the first word of pid 1
 };
 
-Result<Sandbox> Sandbox::start(const Spec& spec) { return Launcher(spec).launch(); }
+Launch::Launch() : launcher_(std::make_unique<Launcher>()) {}
+Launch::Launch(Launch&&) noexcept = default;
+Launch& Launch::operator=(Launch&&) noexcept = default;
+Launch::~Launch() = default;
+
+Launch Launch::begin() {
+  Launch out;
+  if (auto begun = out.launcher_->begin(); !begun) out.failure_ = begun.error();
+  return out;
+}
+
+Status Launch::furnish(const Spec& spec) {
+  if (failure_) return tl::unexpected<Error>(*failure_);
+  return launcher_->furnish(spec);
+}
+
+Result<Sandbox> Launch::stand() { return launcher_->stand(); }
+
+Result<Sandbox> Sandbox::start(const Spec& spec) {
+  Launch launch = Launch::begin();
+  if (auto ok = launch.furnish(spec); !ok) return pass(std::move(ok));
+  return launch.stand();
+}
 
 }  // namespace assent::launch

@@ -1,6 +1,7 @@
 // AuditLog: its file: begun, handed to the kernel and to the disk, closed, broken.
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sodium.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -13,6 +14,7 @@
 #include "record/heads.h"
 #include "record/lines.h"
 #include "record/session_dir.h"
+#include "record/unfinished.h"
 
 namespace assent::record {
 
@@ -22,6 +24,13 @@ Error cannot_write(const Error& why) {
   return Error{why.code,
                fmt::format("cannot write the audit log: {} ({}); every gated act is denied until the session ends",
                            ::strerrordesc_np(why.code), ::strerrorname_np(why.code))};
+}
+
+std::string spare_in(const std::string& state) { return state + "/audit.spare"; }
+
+Error cannot_create(const std::string& state, const Error& why) {
+  return Error{why.code, fmt::format("cannot create a session's record in {}: {} ({}); nothing is started without it",
+                                     show(state), why.what, ::strerrorname_np(why.code))};
 }
 
 }  // namespace
@@ -39,17 +48,15 @@ AuditLog::~AuditLog() = default;
 
 Result<std::unique_ptr<AuditLog>> AuditLog::create(const std::string& state, const SessionInfo& info,
                                                    const AuditOptions& options) {
-  const auto cannot = [&](const Error& why) {
-    return tl::unexpected<Error>(
-        Error{why.code, fmt::format("cannot create a session's record in {}: {} ({}); nothing is started without it",
-                                    show(state), why.what, ::strerrorname_np(why.code))});
-  };
+  const auto cannot = [&](const Error& why) { return tl::unexpected(cannot_create(state, why)); };
+  if (::sodium_init() < 0) return cannot(Error{EIO, "cannot start libsodium"});
   auto made = make_session_directory(state);
   if (!made) return cannot(made.error());
   const int directory = made->directory.get();
   // Nothing was recorded yet: a folder that came to nothing goes again.
   const auto discard = [&](const Error& why) {
     (void)::unlinkat(directory, kPendingName, 0);
+    leave_unfinished(state, made->id);
     (void)::unlinkat(directory, kLogName, 0);
     (void)::rmdir(made->path.c_str());
     return cannot(why);
@@ -57,8 +64,9 @@ Result<std::unique_ptr<AuditLog>> AuditLog::create(const std::string& state, con
   auto log = sys::openat(directory, kLogName, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_NOFOLLOW, 0600);
   if (!log) return discard(log.error());
   if (auto locked = lock_log(log->get()); !locked) return discard(locked.error());
-  auto pending = PendingFile::create(directory);
+  auto pending = PendingFile::create(directory, made->id, spare_in(state));
   if (!pending) return discard(pending.error());
+  if (auto entered = enter_unfinished(state, made->id, directory); !entered) return discard(entered.error());
 
   std::unique_ptr<AuditLog> audit(
       new AuditLog(made->id, made->path, std::move(made->directory), std::move(*log), std::move(*pending), options));
@@ -153,7 +161,8 @@ Status AuditLog::close(const EndInfo& end) {
   if (!heads) return pass(std::move(heads));
   if (status = heads->append({HeadEvent::End, session_, next_ - 1, head_}); !status) return status;
   probe("end in heads");
-  if (::unlinkat(directory_.get(), kPendingName, 0) != 0) return sys::last_error("unlinkat");
+  if (auto removed = PendingFile::remove(directory_.get(), spare_in(state_)); !removed) return removed;
+  leave_unfinished(state_, session_);
   return {};
 }
 

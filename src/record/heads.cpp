@@ -64,7 +64,7 @@ Result<Heads> Heads::lock(const std::string& state) {
   Heads heads(std::move(*fd));
   struct stat stat {};
   if (::fstat(heads.fd_.get(), &stat) != 0) return sys::last_error("fstat");
-  constexpr off_t kTail = 64 * 1024;  // a line is far shorter
+  constexpr off_t kTail = 8 * 1024;  // a line is 1 KiB at most
   const off_t start = std::max<off_t>(0, stat.st_size - kTail);
   std::string tail(static_cast<std::size_t>(stat.st_size - start), '\0');
   const ssize_t n = ::pread(heads.fd_.get(), tail.data(), tail.size(), start);

@@ -4,9 +4,11 @@
 #include <linux/fs.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <cstdio>
 #include <cstring>
 
 #include "base/sys.h"
@@ -42,9 +44,27 @@ Result<PendingHeader> read_header(int fd) {
   return header;
 }
 
-}  // namespace
+// A file that has left its session's folder may be another session's by now, and what was read in it that one's.
+Status still_there(int directory) {
+  if (::faccessat(directory, kPendingName, F_OK, AT_SYMLINK_NOFOLLOW) == 0) return {};
+  return sys::last_error("faccessat");
+}
 
-Result<PendingFile> PendingFile::create(int directory) {
+// Nobody else can have it: the rename takes it from all others.
+UniqueFd take_spare(int directory, const std::string& spare) {
+  if (::renameat(AT_FDCWD, spare.c_str(), directory, kPendingName) != 0) return {};
+  UniqueFd fd(::openat(directory, kPendingName, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  struct stat stat {};
+  const bool good = fd && ::fstat(fd.get(), &stat) == 0 && S_ISREG(stat.st_mode) && stat.st_uid == ::geteuid() &&
+                    (stat.st_mode & 07777) == 0600 && stat.st_nlink == 1 &&
+                    stat.st_size == static_cast<off_t>(kPendingSize) &&
+                    stat.st_blocks * 512 >= static_cast<blkcnt_t>(kPendingSize);
+  if (good) return fd;
+  (void)::unlinkat(directory, kPendingName, 0);
+  return {};
+}
+
+Result<UniqueFd> make_new(int directory) {
   auto fd = sys::openat(directory, kPendingName, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
   if (!fd) return pass(std::move(fd));
   // btrfs writes a changed block to a new place, which can fail later as SIGBUS; in-place writes cannot.
@@ -57,14 +77,34 @@ Result<PendingFile> PendingFile::create(int directory) {
     errno = code;
     return sys::last_error("posix_fallocate");
   }
+  return fd;
+}
+
+}  // namespace
+
+Result<PendingFile> PendingFile::create(int directory, std::string_view session, const std::string& spare) {
+  Result<UniqueFd> fd = take_spare(directory, spare);
+  if (!*fd) fd = make_new(directory);
+  if (!fd) return pass(std::move(fd));
   void* map = ::mmap(nullptr, kPendingSize, PROT_READ | PROT_WRITE, MAP_SHARED, fd->get(), 0);
   if (map == MAP_FAILED) return sys::last_error("mmap");
   ::madvise(map, kPendingSize, MADV_RANDOM);  // the first fault would read the whole (empty) file ahead
   PendingFile file(std::move(*fd), static_cast<char*>(map));
+  // Killed in here: without its magic word it holds nothing.
+  file.header().magic = {};
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  file.header() = PendingHeader{};
+  session.copy(file.header().session.data(), file.header().session.size() - 1);
   file.header().version = 1;
   std::atomic_signal_fence(std::memory_order_seq_cst);
   file.header().magic = kPendingMagic;
   return file;
+}
+
+Status PendingFile::remove(int directory, const std::string& spare) {
+  if (::renameat2(directory, kPendingName, AT_FDCWD, spare.c_str(), RENAME_NOREPLACE) == 0) return {};
+  if (::unlinkat(directory, kPendingName, 0) != 0) return sys::last_error("unlinkat");
+  return {};
 }
 
 PendingFile::PendingFile(PendingFile&& other) noexcept
@@ -114,6 +154,7 @@ Result<PendingCopy> read_pending(int directory) {
   // flushes every few milliseconds at most, so a few tries do.
   for (int attempt = 0; attempt < 1000; ++attempt) {
     auto before = read_header(fd->get());
+    if (auto still = still_there(directory); !before && !still) return pass(std::move(still));
     if (!before) return pass(std::move(before));
     const auto& slot = before->slot[before->generation % 2];
     const std::uint64_t committed = slot.filled >> 32;
@@ -125,6 +166,7 @@ Result<PendingCopy> read_pending(int directory) {
     PendingCopy copy;
     copy.base = slot.base;
     copy.counts = before->counts;
+    copy.session.assign(before->session.data(), ::strnlen(before->session.data(), before->session.size()));
     copy.lines.resize(committed);
     copy.open.resize(open);
     copy.staged.resize(staged);
@@ -134,7 +176,9 @@ Result<PendingCopy> read_pending(int directory) {
     if (!status) return pass(std::move(status));
     auto after = read_header(fd->get());
     if (!after) return pass(std::move(after));
-    if (after->generation == before->generation) return copy;
+    if (after->generation != before->generation) continue;
+    if (auto still = still_there(directory); !still) return pass(std::move(still));
+    return copy;
   }
   return fail(EAGAIN, "cannot read audit.pending: it changes too fast");
 }
@@ -144,6 +188,7 @@ Result<Counts> read_counts(int directory) {
   if (!fd) return pass(std::move(fd));
   auto header = read_header(fd->get());
   if (!header) return pass(std::move(header));
+  if (auto still = still_there(directory); !still) return pass(std::move(still));
   return header->counts;
 }
 

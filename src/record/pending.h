@@ -42,6 +42,8 @@ struct PendingHeader {
   std::array<PendingSlot, 2> slot{};
   std::uint64_t staged = 0;  // bytes of staged facts that belong to the open line
   Counts counts;             // so far; for lists of running sessions
+  // Whose lines these are. The file may have been another's before, and after a power failure be that again.
+  std::array<char, 32> session{};
 };
 static_assert(sizeof(PendingHeader) <= kStagedOffset);
 
@@ -52,7 +54,11 @@ inline constexpr const char* kPendingName = "audit.pending";
 class PendingFile {
  public:
   // Makes `audit.pending` in `directory` with all its blocks allocated. Fails with ENOSPC where there is no room.
-  static Result<PendingFile> create(int directory);
+  // `spare`: a path where one may lie that a session left when it ended; it saves giving blocks back and asking for
+  // them anew.
+  static Result<PendingFile> create(int directory, std::string_view session, const std::string& spare);
+  // `audit.pending` goes from `directory`: to `spare` where there is none.
+  static Status remove(int directory, const std::string& spare);
   PendingFile(PendingFile&& other) noexcept;
   PendingFile& operator=(PendingFile&&) = delete;
   PendingFile(const PendingFile&) = delete;
@@ -94,6 +100,7 @@ struct PendingCopy {
   std::string open;    // the open line's text so far; empty: none
   std::string staged;  // JSON members of its staged facts
   Counts counts;
+  std::string session;  // empty: written by a version that did not say
 };
 // ENOENT: no such file (the session has ended). EBADMSG: not ours or damaged.
 Result<PendingCopy> read_pending(int directory);

@@ -17,6 +17,7 @@
 #include "record/log_reader.h"
 #include "record/pending.h"
 #include "record/session_dir.h"
+#include "record/unfinished.h"
 
 namespace assent::record {
 
@@ -77,7 +78,8 @@ class Repairer {
   Status take_over_pending() {
     auto pending = read_pending(directory_.get());
     if (!pending && pending.error().code != EBADMSG) return pass(std::move(pending));
-    if (pending) pending_ = std::move(*pending);
+    // Lines of another session, which had the file before: a power failure has mixed two moments.
+    if (pending && (pending->session.empty() || pending->session == out_.session)) pending_ = std::move(*pending);
     struct stat stat {};
     if (::fstat(log_.get(), &stat) != 0) return sys::last_error("fstat");
     const off_t base = static_cast<off_t>(pending_.base);
@@ -365,21 +367,33 @@ Result<Repair> repair(const std::string& state, const std::string& session, cons
 
 RepairAll repair_all(const std::string& state, const PutBack& put_back) {
   RepairAll out;
-  auto sessions = list_sessions(state);
-  if (!sessions) {
-    out.failed.push_back(sessions.error());
+  auto unfinished = list_unfinished(state);
+  if (!unfinished) {
+    out.failed.push_back(unfinished.error());
     return out;
   }
-  for (const auto& session : *sessions) {
+  std::vector<std::string> left;
+  for (const auto& session : unfinished->sessions) {
     const auto pending = session_path(state, session) + "/" + kPendingName;
-    if (::access(pending.c_str(), F_OK) != 0) continue;
+    if (::access(pending.c_str(), F_OK) != 0) {
+      if (errno == ENOENT && unfinished->whole) leave_unfinished(state, session);
+      if (errno != ENOENT) left.push_back(session);
+      continue;
+    }
     auto one = repair(state, session, put_back);
+    const bool ended = one && one->ended;
+    if (ended) {
+      leave_unfinished(state, session);
+    } else {
+      left.push_back(session);
+    }
     if (one) {
       out.repaired.push_back(std::move(*one));
     } else if (one.error().code != EBUSY) {
       out.failed.push_back(one.error());
     }
   }
+  if (!unfinished->whole) complete_unfinished(state, left);
   return out;
 }
 

@@ -3,11 +3,11 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sodium.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdlib>
 #include <ctime>
 #include <memory>
@@ -27,6 +27,7 @@ Status make_directory(const std::string& path) {
 }
 
 Status make_directories(const std::string& path) {
+  if (::mkdir(path.c_str(), 0700) == 0 || errno == EEXIST) return {};  // nearly always
   for (std::size_t at = path.find('/', 1); at != std::string::npos; at = path.find('/', at + 1)) {
     if (auto status = make_directory(path.substr(0, at)); !status) return status;
   }
@@ -43,6 +44,15 @@ Result<std::string> state_directory() {
   return fail(ENOENT, "cannot find the state folder: neither XDG_STATE_HOME nor HOME is an absolute path");
 }
 
+Status own_state(const std::string& state) {
+  struct stat is {};
+  if (::stat(state.c_str(), &is) != 0 || is.st_uid == ::geteuid()) return {};
+  return fail(EPERM,
+              fmt::format("cannot use {}: it belongs to the user {}, and this is {} (EPERM); run it as that user, "
+                          "or set HOME",
+                          show(state), is.st_uid, ::geteuid()));
+}
+
 std::string session_path(std::string_view state, std::string_view session) {
   return fmt::format("{}/sessions/{}", state, session);
 }
@@ -50,10 +60,14 @@ std::string session_path(std::string_view state, std::string_view session) {
 std::string new_session_id() {
   timespec now{};
   ::clock_gettime(CLOCK_REALTIME, &now);
-  std::tm utc{};
-  ::gmtime_r(&now.tv_sec, &utc);
-  return fmt::format("{:04}{:02}{:02}-{:02}{:02}{:02}-{:04x}", utc.tm_year + 1900, utc.tm_mon + 1, utc.tm_mday,
-                     utc.tm_hour, utc.tm_min, utc.tm_sec, now.tv_nsec * 0x10000 / 1'000'000'000);
+  // Not gmtime_r, which reads /etc/localtime.
+  const std::chrono::sys_seconds time{std::chrono::seconds(now.tv_sec)};
+  const auto midnight = std::chrono::floor<std::chrono::days>(time);
+  const std::chrono::year_month_day day{midnight};
+  const std::chrono::hh_mm_ss clock{time - midnight};
+  return fmt::format("{:04}{:02}{:02}-{:02}{:02}{:02}-{:04x}", static_cast<int>(day.year()),
+                     static_cast<unsigned>(day.month()), static_cast<unsigned>(day.day()), clock.hours().count(),
+                     clock.minutes().count(), clock.seconds().count(), now.tv_nsec * 0x10000 / 1'000'000'000);
 }
 
 bool is_session_id(std::string_view text) {
@@ -66,8 +80,8 @@ bool is_session_id(std::string_view text) {
 }
 
 Result<NewSession> make_session_directory(const std::string& state) {
-  if (::sodium_init() < 0) return fail(EIO, "cannot start libsodium");
   const std::string sessions = state + "/sessions";
+  if (auto own = own_state(state); !own) return pass(std::move(own));
   if (auto status = make_directories(sessions); !status) return pass(std::move(status));
   for (int attempt = 0; attempt < 64; ++attempt) {
     NewSession session;

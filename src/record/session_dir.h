@@ -18,6 +18,10 @@ inline constexpr const char* kSessionName = "session.json";
 // $XDG_STATE_HOME/assent, else $HOME/.local/state/assent. ENOENT where neither variable is an absolute path.
 Result<std::string> state_directory();
 
+// What lies in the state folder says what is renamed, restored and removed, so whoever else could write it would do
+// that with our rights (sudo that keeps HOME). EPERM: it is somebody else's. One that is not there yet is well.
+Status own_state(const std::string& state);
+
 std::string session_path(std::string_view state, std::string_view session);
 
 // "20261121-021530-4f2a": UTC second and its 65,536ths; sorts by time.

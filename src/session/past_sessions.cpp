@@ -7,6 +7,7 @@
 #include "broker/repair.h"
 #include "record/entry.h"
 #include "record/repair.h"
+#include "record/session_dir.h"
 #include "undo/catalog.h"
 
 namespace assent::session {
@@ -62,6 +63,7 @@ std::string found_in_vault(const std::string& session, const undo::Recovered& fo
 
 std::vector<std::string> mend_past_sessions(const std::string& state) {
   std::vector<std::string> said;
+  if (auto own = record::own_state(state); !own) return {own.error().what};
   const auto put_back = [&said](const record::Interrupted& act) -> Result<std::string> {
     const auto half = half_done(act);
     if (!half || act.nonce == 0) return std::string("nothing was staged");

@@ -28,6 +28,7 @@
 #include "notify/near_us.h"
 #include "record/audit_log.h"
 #include "record/denials.h"
+#include "record/session_dir.h"
 #include "resolve/git_index.h"
 #include "session/connects.h"
 #include "session/freezes.h"
@@ -42,6 +43,7 @@
 #include "session/subject_text.h"
 #include "session/vault_keeper.h"
 #include "session/vault_places.h"
+#include "session/watchdog.h"
 #include "session/workers.h"
 
 namespace assent::session {
@@ -70,7 +72,7 @@ enum class Way { Agent, Stopped, Failed };  // how the session came to its end
 
 class Session {
  public:
-  explicit Session(const RunOptions& options) : options_(options) {}
+  Session(const RunOptions& options, Early early) : options_(options), launch_(std::move(early.launch)) {}
 
   Result<int> run() {
     if (auto status = prepare(); !status) return pass(std::move(status));
@@ -83,8 +85,10 @@ class Session {
  private:
   Status prepare();
   Status start();
+  Status begin_record();
   Status choose_approver();
   Result<std::unique_ptr<approve::Approver>> terminal_prompt();
+  Status make_rooms();
   Status wire_rooms();
   Status watch();
   void on_listener(std::uint32_t events);
@@ -104,8 +108,10 @@ class Session {
   Place place_;
   std::optional<decide::Policy> policy_;
   std::optional<EventLoop> loop_;
+  std::string session_;
   std::unique_ptr<record::AuditLog> log_;
   std::optional<record::DenialsFile> denials_file_;
+  std::optional<launch::Launch> launch_;
   std::optional<launch::Sandbox> sandbox_;
   std::unique_ptr<approve::TerminalRelay> relay_;
   std::unique_ptr<approve::Approver> approver_;
@@ -135,6 +141,7 @@ class Session {
   std::optional<Denials> denials_;
   std::optional<ProcessExits> exits_;
   std::optional<Gate> gate_;
+  std::unique_ptr<Watchdog> watchdog_;
 
   std::uint64_t nonce_ = 0;
   bool flush_armed_ = false;
@@ -168,7 +175,6 @@ void Session::release_terminal() {
 }
 
 Status Session::prepare() {
-  prepare_process();
   auto paths = Paths::from_environment();
   if (!paths) return pass(std::move(paths));
   paths_ = std::move(*paths);
@@ -185,22 +191,9 @@ Status Session::prepare() {
   if (!loop) return pass(std::move(loop));
   loop_.emplace(std::move(*loop));
 
-  for (const auto& problem : mend_past_sessions(paths_.state)) tell(problem);
-
   if (::getrandom(&nonce_, sizeof nonce_, 0) != static_cast<ssize_t>(sizeof nonce_))
     return sys::last_error("cannot get random bytes");
-  record::SessionInfo info;
-  info.name = options_.session_name;
-  info.command = options_.command;
-  info.cwd = place_.cwd;
-  info.project = place_.project;
-  info.mode = std::string(decide::name(policy_->settings().mode));
-  info.options = options_.given;
-  info.profiles = profile_hashes(policy_->files());
-  info.nonce = nonce_;
-  auto log = record::AuditLog::create(paths_.state, info);
-  if (!log) return pass(std::move(log));
-  log_ = std::move(*log);
+  if (auto status = begin_record(); !status) return status;
   auto denials = record::DenialsFile::create(log_->directory());
   if (!denials) return pass(std::move(denials));
   denials_file_.emplace(std::move(*denials));
@@ -222,7 +215,7 @@ Status Session::choose_approver() {
   if (options_.ask == AskOn::Automatic || options_.ask == AskOn::Daemon) {
     approve::DaemonApprover::Options daemon;
     daemon.sockets = paths_.daemons;
-    daemon.session.session = log_->session();
+    daemon.session.session = session_;
     daemon.session.name = options_.session_name;
     daemon.session.project = place_.project;
     daemon.session.command = options_.command;
@@ -263,28 +256,48 @@ Result<std::unique_ptr<approve::Approver>> Session::terminal_prompt() {
                                               approve::person_of(::getuid(), ::getgid()));
 }
 
+Status Session::begin_record() {
+  for (const auto& problem : mend_past_sessions(paths_.state)) tell(problem);
+  record::SessionInfo info;
+  info.name = options_.session_name;
+  info.command = options_.command;
+  info.cwd = place_.cwd;
+  info.project = place_.project;
+  info.mode = std::string(decide::name(policy_->settings().mode));
+  info.options = options_.given;
+  info.profiles = profile_hashes(policy_->files());
+  info.nonce = nonce_;
+  auto log = record::AuditLog::create(paths_.state, info);
+  if (!log) return pass(std::move(log));
+  log_ = std::move(*log);
+  session_ = log_->session();
+  return {};
+}
+
 Status Session::start() {
   if (auto status = choose_approver(); !status) return status;
   auto names = write_resolv_conf(log_->path());
   if (!names) return pass(std::move(names));
-  Floorplan plan = plan_layout(*policy_, paths_, place_.project, log_->path() + "/denials.jsonl", *names);
+  Floorplan plan = plan_layout(*policy_, paths_, place_.project, log_->path() + "/" + record::kDenialsName, *names);
   stores_ = find_stores(paths_, policy_->settings(), place_.project);
   plan.layout.covered = stores_;
 
   launch::Spec spec;
   spec.layout = std::move(plan.layout);
   spec.argv = options_.command;
-  spec.environment = agent_environment(*policy_, log_->session());
+  spec.environment = agent_environment(*policy_, session_);
   spec.cwd = place_.cwd;
   if (relay_) {
     spec.stdio = relay_->agent_stdio();
     spec.terminal = relay_->slave();
   }
-  spec.filter = filter::program(plan.gate_reads ? filter::Variant::GateReads : filter::Variant::Normal);
-  auto sandbox = launch::Sandbox::start(spec);
+  spec.filter = filter::program(filter::variant(plan.gate_reads, policy_->says_udp()));
+  if (auto status = launch_->furnish(spec); !status) return status;
+  if (auto status = give_up_powers(); !status) return status;
+  if (auto status = make_rooms(); !status) return status;
+  auto sandbox = launch_->stand();
   if (!sandbox) return pass(std::move(sandbox));
   sandbox_.emplace(std::move(*sandbox));
-  if (auto status = give_up_powers(); !status) return status;
 
   std::vector<std::string> notes = std::move(plan.notes);
   notes.insert(notes.end(), sandbox_->notes().begin(), sandbox_->notes().end());
@@ -299,6 +312,48 @@ Status Session::start() {
     relay_running_ = true;
   }
   return sandbox_->go();
+}
+
+// What needs nothing of the sandbox, while that is being built. Powers are given up before: they are a thread's own.
+Status Session::make_rooms() {
+  auto callers = resolve::Callers::create();
+  if (!callers) return pass(std::move(callers));
+  callers_.emplace(std::move(*callers));
+  auto project = sys::openat(AT_FDCWD, place_.project.c_str(), O_PATH | O_DIRECTORY);
+  if (!project) return pass(std::move(project));
+  if (auto git = resolve::GitIndex::pin(project->get())) git_ = std::move(*git);
+
+  broker::BrokerOptions acts;
+  acts.nonce = nonce_;
+  if (const auto& settings = policy_->settings(); settings.keep) {
+    vault_ = std::make_unique<VaultKeeper>(
+        VaultKeeper::Options{session_, place_.project, state_vault(paths_), stores_, nonce_, settings.vault_max_file,
+                             settings.vault_max_total, [this](const FileId& id) { return own_.contains(id); }});
+    acts.keeper = vault_->keeper();
+    retention_ = std::make_unique<Retention>(paths_, settings);
+  }
+  broker_.emplace(std::move(acts));
+  auto workers = Workers::create(*loop_);
+  if (!workers) return pass(std::move(workers));
+  workers_ = std::move(*workers);
+  auto blocking = BlockingOpens::create(*loop_, *broker_);
+  if (!blocking) return pass(std::move(blocking));
+  blocking_ = std::move(*blocking);
+  auto connects = Connects::create(*loop_, [this](std::uint64_t call) { return listener_->alive(call); });
+  if (!connects) return pass(std::move(connects));
+  connects_ = std::move(*connects);
+
+  auto freezes = Freezes::create(*loop_, {paths_.state, kSystemFolder}, [this] {
+    if (!gate_) return;
+    questions_->deny_where([this](const Judgement& judgement) { return gate_->frozen(judgement); });
+    arm_flush();
+  });
+  if (!freezes) return pass(std::move(freezes));
+  freezes_ = std::move(*freezes);
+  auto watchdog = Watchdog::start(*loop_);
+  if (!watchdog) return pass(std::move(watchdog));
+  watchdog_ = std::move(*watchdog);
+  return {};
 }
 
 Status Session::wire_rooms() {
@@ -324,37 +379,10 @@ Status Session::wire_rooms() {
   auto view = resolve::View::create(std::move(parts));
   if (!view) return pass(std::move(view));
   view_.emplace(std::move(*view));
-  auto callers = resolve::Callers::create();
-  if (!callers) return pass(std::move(callers));
-  callers_.emplace(std::move(*callers));
   resolver_.emplace(*view_, *callers_, own_);
 
-  auto project = sys::openat(AT_FDCWD, place_.project.c_str(), O_PATH | O_DIRECTORY);
-  if (!project) return pass(std::move(project));
-  if (auto git = resolve::GitIndex::pin(project->get())) git_ = std::move(*git);
-
-  broker::BrokerOptions acts;
-  acts.nonce = nonce_;
-  if (const auto& settings = policy_->settings(); settings.keep) {
-    vault_ = std::make_unique<VaultKeeper>(VaultKeeper::Options{
-        log_->session(), place_.project, state_vault(paths_), stores_, nonce_, settings.vault_max_file,
-        settings.vault_max_total, [this](const FileId& id) { return own_.contains(id); }});
-    acts.keeper = vault_->keeper();
-    retention_ = std::make_unique<Retention>(paths_, settings);
-  }
-  broker_.emplace(std::move(acts));
-  auto workers = Workers::create(*loop_);
-  if (!workers) return pass(std::move(workers));
-  workers_ = std::move(*workers);
-  auto blocking = BlockingOpens::create(*loop_, *broker_);
-  if (!blocking) return pass(std::move(blocking));
-  blocking_ = std::move(*blocking);
-  auto connects = Connects::create(*loop_, [this](std::uint64_t call) { return listener_->alive(call); });
-  if (!connects) return pass(std::move(connects));
-  connects_ = std::move(*connects);
-
   Questions::Facts facts;
-  facts.session = log_->session();
+  facts.session = session_;
   facts.project = place_.project;
   facts.host_root = view_->host_root();
   facts.git = &git_;
@@ -375,13 +403,6 @@ Status Session::wire_rooms() {
       },
       [this](std::uint64_t call) { return listener_->alive(call); });
   denials_.emplace(*denials_file_, attendance_);
-  auto freezes = Freezes::create(*loop_, {paths_.state, kSystemFolder}, [this] {
-    if (!gate_) return;
-    questions_->deny_where([this](const Judgement& judgement) { return gate_->frozen(judgement); });
-    arm_flush();
-  });
-  if (!freezes) return pass(std::move(freezes));
-  freezes_ = std::move(*freezes);
   exits_.emplace(*loop_, [this](std::uint64_t process, std::optional<int> status) {
     if (auto recorded = log_->exit(process, status); !recorded) tell(recorded.error().what);
     denials_file_->forget(process);
@@ -556,8 +577,7 @@ int Session::end() {
     tell(fmt::format("cannot run {}: {}", show(options_.command.front()), ::strerrordesc_np(exec_error_)));
   const std::uint64_t denied = denials_->count();
   if (denied > 0 && options_.loudness != Loudness::Quiet && ::isatty(2) == 1) {
-    tell(fmt::format("{} act{} denied; 'assent log {}' tells", denied, denied == 1 ? " was" : "s were",
-                     log_->session()));
+    tell(fmt::format("{} act{} denied; 'assent log {}' tells", denied, denied == 1 ? " was" : "s were", session_));
   }
   if (status == 0 && denied > 0 && options_.fail_on_denial == FailOnDenial::Yes) return 77;
   return status;
@@ -565,6 +585,19 @@ int Session::end() {
 
 }  // namespace
 
-Result<int> run(const RunOptions& options) { return Session(options).run(); }
+Early Early::begin() {
+  prepare_process();
+  return Early(launch::Launch::begin());
+}
+
+// What is left of a session that has ended is left to the kernel, which takes it back faster, threads and all: what
+// must be done in order, end() has done.
+Result<int> run(const RunOptions& options, Early early) {
+  static Session* ended = nullptr;
+  auto session = std::make_unique<Session>(options, std::move(early));
+  auto status = session->run();
+  if (status) ended = session.release();
+  return status;
+}
 
 }  // namespace assent::session

@@ -55,6 +55,7 @@ Result<decide::Policy> load_policy(const RunOptions& options, const Paths& paths
   auto load = decide::load_options(project);
   load.profiles = chosen_profiles(options, project);
   load.protect = paths.own_folders();
+  load.expectations = false;
   load.allow_hosts = options.allow_hosts;
   load.write = options.write;
   load.read = options.read;
@@ -72,7 +73,7 @@ Result<decide::Policy> load_policy(const RunOptions& options, const Paths& paths
 Result<std::string> write_resolv_conf(const std::string& folder) {
   auto own = sys::read_file(AT_FDCWD, kResolvConf);
   if (!own) return std::string();
-  const std::string path = folder + "/resolv.conf";
+  const std::string path = folder + "/" + kResolvConfName;
   auto file = sys::openat(AT_FDCWD, path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
   if (!file) return pass(std::move(file));
   if (auto status = sys::write_all(file->get(), inner_resolv_conf(*own)); !status) return pass(std::move(status));

@@ -36,6 +36,7 @@ struct Floorplan {
 Floorplan plan_layout(const decide::Policy& policy, const Paths& paths, const std::string& project,
                       const std::string& denials_file, const std::string& resolv_conf);
 
+inline constexpr const char* kResolvConfName = "resolv.conf";
 // The agent's resolv.conf, in the session's folder. Empty: the machine has none to lay it over; programs then ask
 // 127.0.0.1 by themselves.
 Result<std::string> write_resolv_conf(const std::string& folder);
