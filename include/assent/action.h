@@ -119,6 +119,12 @@ struct Listen {
   int backlog = 0;
 };
 
+struct Send {  // sendto, sendmsg, sendmmsg
+  int socket = -1;
+  std::vector<std::string>
+      addresses;  // as in Connect; of the first 64 messages, each once; unreadable ones are missing
+};
+
 struct CheckAccess {  // access, faccessat, faccessat2 that ask for writing: changes nothing, but only the host's mount
                       // knows
   PathArg path;
@@ -140,6 +146,6 @@ struct ChangeUmask {
 };
 
 using Action = std::variant<Remove, Rename, Truncate, Open, Link, MakeDirectory, MakeSymlink, MakeNode, SetMetadata,
-                            Connect, Bind, Listen, CheckAccess, Exec, ChangeDirectory, ChangeUmask>;
+                            Connect, Bind, Listen, Send, CheckAccess, Exec, ChangeDirectory, ChangeUmask>;
 
 }  // namespace assent

@@ -69,6 +69,11 @@ Result<Action> decode_connect(const Arguments& in);
 Result<Action> decode_bind(const Arguments& in);
 Result<Action> decode_listen(const Arguments& in);
 
+// send.cpp
+Result<Action> decode_sendto(const Arguments& in);
+Result<Action> decode_sendmsg(const Arguments& in);
+Result<Action> decode_sendmmsg(const Arguments& in);
+
 // access.cpp
 Result<Action> decode_access(const Arguments& in);
 Result<Action> decode_faccessat(const Arguments& in);

@@ -57,12 +57,17 @@ inline constexpr std::uint32_t kTiocSetd = 0x5423;
 // Takes the key of the user's encrypted folders away, on the real file system, through a read-only descriptor.
 inline constexpr std::uint32_t kFsIocRemoveKey = 0xc0406618;
 inline constexpr std::uint32_t kFsIocRemoveKeyAllUsers = 0xc0406619;
+// Makes a file's content unchangeable for good, through a descriptor for reading, such as standard input.
+inline constexpr std::uint32_t kFsIocEnableVerity = 0x40806685;
 // Of network devices. An allowed connection is a socket of the host's network: through it the drivers of the host's
 // devices could be spoken to. Settings ask for a capability in that network, which the agent has not; asking a driver
 // (ethtool, wireless, what each makes up for itself) asks for none, and nobody inside has a device to ask about.
 inline constexpr std::uint32_t kSiocEthtool = 0x8946;
 inline constexpr std::uint32_t kSiocPrivate = 0x89e0;   // SIOCPROTOPRIVATE to 0x89ef, SIOCDEVPRIVATE to 0x89ff
 inline constexpr std::uint32_t kSiocWireless = 0x8b00;  // to 0x8bff
+// Nor is it the agent's business what hardware addresses the host and its neighbours have.
+inline constexpr std::uint32_t kSiocHardwareAddress = 0x8927;
+inline constexpr std::uint32_t kSiocNeighbour = 0x8954;
 inline constexpr std::array kIoctl{
     Rule{{equals(1, kTiocSti)}, deny(EPERM)},
     Rule{{equals(1, kTiocLinux)}, deny(EPERM)},
@@ -70,6 +75,7 @@ inline constexpr std::array kIoctl{
     Rule{{equals(1, kTiocSetd)}, deny(EPERM)},
     Rule{{equals(1, kFsIocRemoveKey)}, deny(EPERM)},
     Rule{{equals(1, kFsIocRemoveKeyAllUsers)}, deny(EPERM)},
+    Rule{{equals(1, kFsIocEnableVerity)}, deny(EPERM)},
     Rule{{equals(1, FS_IOC_SETFLAGS)}, notify()},
     Rule{{equals(1, kFsIoc32SetFlags)}, notify()},
     Rule{{equals(1, FS_IOC_FSSETXATTR)}, notify()},
@@ -78,6 +84,17 @@ inline constexpr std::array kIoctl{
     Rule{{equals(1, kSiocEthtool)}, deny(EPERM)},
     Rule{{equals(1, kSiocPrivate, 0xffffffe0)}, deny(EPERM)},
     Rule{{equals(1, kSiocWireless, 0xffffff00)}, deny(EPERM)},
+    Rule{{equals(1, kSiocHardwareAddress)}, deny(EPERM)},
+    Rule{{equals(1, kSiocNeighbour)}, deny(EPERM)},
+};
+
+// fcntl. A lease on a file that may only be read holds up everybody who opens it for writing, the user outside and the
+// supervisor too, for as long as /proc/sys/fs/lease-break-time says (45 s), again and again.
+inline constexpr std::uint32_t kFSetLease = 1024;
+inline constexpr std::uint32_t kFSetDelegation = 1040;  // Linux 6.19
+inline constexpr std::array kFcntl{
+    Rule{{equals(1, kFSetLease)}, deny(EACCES)},
+    Rule{{equals(1, kFSetDelegation)}, deny(EACCES)},
 };
 
 // clone. CLONE_FS and CLONE_THREAD must come together: then the threads of a process, and nobody else, share one
@@ -138,6 +155,19 @@ inline constexpr std::array kSendto{
 template <std::uint8_t kFlags>
 inline constexpr std::array<Rule, 1> kSendmsg{
     Rule{{any_bit(kFlags, MSG_FASTOPEN)}, deny(EOPNOTSUPP)},
+};
+// Where a rule lets UDP out: a datagram that names its destination waits until there is a way for it. Whether a message
+// names one stands in memory. With MSG_CONFIRM, which next to nobody says, it goes as it would without such a rule,
+// into an empty network: so the listener itself is handed over, before anybody listens.
+inline constexpr std::array kSendtoGated{
+    Rule{{any_bit(3, MSG_FASTOPEN)}, deny(EOPNOTSUPP)},
+    Rule{{non_zero(4)}, notify()},
+};
+template <std::uint8_t kFlags>
+inline constexpr std::array<Rule, 3> kSendmsgGated{
+    Rule{{any_bit(kFlags, MSG_FASTOPEN)}, deny(EOPNOTSUPP)},
+    Rule{{any_bit(kFlags, MSG_CONFIRM)}, floor_suffices()},
+    Rule{{}, notify()},
 };
 
 // setsockopt. An allowed connection is a socket of the host's network in the agent's hands, so nothing may turn its

@@ -30,7 +30,10 @@ constexpr auto compiled() {
 
 constexpr auto kNormal = compiled<Variant::Normal>();
 constexpr auto kGateReads = compiled<Variant::GateReads>();
-static_assert(kNormal.size() <= BPF_MAXINSNS && kGateReads.size() <= BPF_MAXINSNS);
+constexpr auto kGateDatagrams = compiled<Variant::GateDatagrams>();
+constexpr auto kGateReadsAndDatagrams = compiled<Variant::GateReadsAndDatagrams>();
+static_assert(kNormal.size() <= BPF_MAXINSNS && kGateReads.size() <= BPF_MAXINSNS &&
+              kGateDatagrams.size() <= BPF_MAXINSNS && kGateReadsAndDatagrams.size() <= BPF_MAXINSNS);
 
 }  // namespace
 
@@ -40,8 +43,12 @@ std::span<const sock_filter> program(Variant variant) {
       return kNormal;
     case Variant::GateReads:
       return kGateReads;
+    case Variant::GateDatagrams:
+      return kGateDatagrams;
+    case Variant::GateReadsAndDatagrams:
+      return kGateReadsAndDatagrams;
   }
-  return kGateReads;
+  return kGateReadsAndDatagrams;
 }
 
 Result<UniqueFd> install(std::span<const sock_filter> program) {

@@ -1,6 +1,7 @@
-// The seccomp filter of the agent. In: nothing but the table (table.h), read at compile time. Out: two finished BPF
-// programs and the listener that comes of installing one. It decides on registers alone and never reads memory; what
-// needs more than registers is notified. It never lets a call of a foreign ABI or of an unknown number through.
+// The seccomp filter of the agent. In: nothing but the table (table.h), read at compile time. Out: finished BPF
+// programs, one for each variant, and the listener that comes of installing one. It decides on registers alone and
+// never reads memory; what needs more than registers is notified. It never lets a call of a foreign ABI or of an
+// unknown number through.
 #pragma once
 
 #include <linux/filter.h>

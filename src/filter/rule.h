@@ -9,9 +9,24 @@
 namespace assent::filter {
 
 enum class Variant {
-  Normal,     // opening for reading is not gated: the read-only view of the machine decides
-  GateReads,  // opening for reading is notified too (something inside the project is hidden)
+  Normal,                 // opening for reading is not gated: the read-only view of the machine decides
+  GateReads,              // opening for reading is notified too (something inside the project is hidden)
+  GateDatagrams,          // sending to an address is notified too (a rule lets UDP out)
+  GateReadsAndDatagrams,  // both
 };
+inline constexpr Variant kVariants[] = {Variant::Normal, Variant::GateReads, Variant::GateDatagrams,
+                                        Variant::GateReadsAndDatagrams};
+
+constexpr Variant variant(bool gate_reads, bool gate_datagrams) {
+  if (gate_datagrams) return gate_reads ? Variant::GateReadsAndDatagrams : Variant::GateDatagrams;
+  return gate_reads ? Variant::GateReads : Variant::Normal;
+}
+constexpr bool gates_reads(Variant variant) {
+  return variant == Variant::GateReads || variant == Variant::GateReadsAndDatagrams;
+}
+constexpr bool gates_datagrams(Variant variant) {
+  return variant == Variant::GateDatagrams || variant == Variant::GateReadsAndDatagrams;
+}
 
 // There is no "kill": a killed program tells nobody why, and an errno stops the call just as well.
 enum class Treatment : std::uint8_t {
@@ -65,10 +80,13 @@ struct Row {
   Outcome otherwise;
   std::string_view reason;
   std::span<const Rule> rules{};
-  std::span<const Rule> gate_reads_rules{};  // instead of `rules` in Variant::GateReads, where not empty
+  std::span<const Rule> gate_reads_rules{};      // instead of `rules` where reads are gated, if not empty
+  std::span<const Rule> gate_datagrams_rules{};  // the same where datagrams are; no row has both
 
   [[nodiscard]] constexpr std::span<const Rule> rules_of(Variant variant) const {
-    return variant == Variant::GateReads && !gate_reads_rules.empty() ? gate_reads_rules : rules;
+    if (gates_reads(variant) && !gate_reads_rules.empty()) return gate_reads_rules;
+    if (gates_datagrams(variant) && !gate_datagrams_rules.empty()) return gate_datagrams_rules;
+    return rules;
   }
 };
 

@@ -101,15 +101,40 @@ std::optional<Outside> loopback(std::string_view address, int domain) {
 
 std::optional<Outside> with_address(const Outside& like, const std::string& address) {
   in_addr v4{};
-  if (::inet_pton(AF_INET, address.c_str(), &v4) != 1 || !leads_outside(v4.s_addr)) return std::nullopt;
-  Outside out = like;
-  // In IPv6 clothes the same four bytes stand at the end.
-  if (like.address.ss_family == AF_INET)
-    reinterpret_cast<sockaddr_in&>(out.address).sin_addr = v4;
-  else
-    std::memcpy(reinterpret_cast<sockaddr_in6&>(out.address).sin6_addr.s6_addr + 12, &v4, sizeof v4);
+  in6_addr v6{};
+  const bool is_v4 = ::inet_pton(AF_INET, address.c_str(), &v4) == 1;
+  if (!is_v4 && ::inet_pton(AF_INET6, address.c_str(), &v6) != 1) return std::nullopt;
+  Outside out;
   out.text = address;
-  return out;
+  out.port = like.port;
+  if (is_v4 && like.address.ss_family == AF_INET) {
+    sockaddr_in in{};
+    in.sin_family = AF_INET;
+    in.sin_port = htons(like.port);
+    in.sin_addr = v4;
+    put(out, in);
+  } else {
+    sockaddr_in6 in{};
+    in.sin6_family = AF_INET6;
+    in.sin6_port = htons(like.port);
+    in.sin6_addr = v6;
+    if (is_v4) {
+      in.sin6_addr.s6_addr[10] = in.sin6_addr.s6_addr[11] = 0xff;
+      std::memcpy(in.sin6_addr.s6_addr + 12, &v4, sizeof v4);
+    }
+    put(out, in);
+  }
+  return leads_outside(out) ? std::optional(out) : std::nullopt;
+}
+
+std::string place_of(std::string_view address) {
+  const auto family = family_of(address);
+  if (family == AF_INET && address.size() >= sizeof(sockaddr_in)) {
+    return std::string(address.substr(0, offsetof(sockaddr_in, sin_zero)));
+  }
+  if (family != AF_INET6 || address.size() < kShortestInet6) return std::string(address);
+  std::string out(address.substr(0, offsetof(sockaddr_in6, sin6_flowinfo)));
+  return out += address.substr(offsetof(sockaddr_in6, sin6_addr), sizeof(in6_addr));
 }
 
 bool disconnects(std::string_view address) { return family_of(address) == AF_UNSPEC; }

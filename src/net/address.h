@@ -27,8 +27,12 @@ std::optional<Outside> outside(std::string_view address, int domain);
 // The same for loopback, for where a rule names a service of the host's.
 std::optional<Outside> loopback(std::string_view address, int domain);
 
-// The same port and family at another IPv4 address (text). None: that address does not lead outside.
+// The same port at another address (text). For IPv6 an IPv4 address comes in IPv6 clothes; an IPv6 address makes IPv6
+// of IPv4. None: that address does not lead outside.
 std::optional<Outside> with_address(const Outside& like, const std::string& address);
+
+// Family, address and port of an internet address, without what else it may hold. Others as they are.
+std::string place_of(std::string_view address);
 
 // AF_UNSPEC, which ends the connection that a socket has.
 bool disconnects(std::string_view address);

@@ -70,6 +70,16 @@ std::uint16_t port_of(int fd) {
   return own.ss_family == AF_INET6 ? ntohs(reinterpret_cast<const sockaddr_in6&>(own).sin6_port) : std::uint16_t{0};
 }
 
+std::uint64_t socket_cookie(int fd) {
+  std::uint64_t out = 0;
+  return get(fd, SOL_SOCKET, SO_COOKIE, out) ? out : 0;
+}
+
+bool is_marked(int fd) {
+  std::uint32_t mark = 0;
+  return get(fd, SOL_SOCKET, SO_MARK, mark) && mark != 0;
+}
+
 int take_error(int fd) {
   int code = 0;
   return get(fd, SOL_SOCKET, SO_ERROR, code) ? code : errno;

@@ -38,6 +38,10 @@ Result<std::uint64_t> netns_cookie();
 int tcp_state(int fd);
 // The port that an internet socket has for its own; 0: none.
 std::uint16_t port_of(int fd);
+// SO_COOKIE: of this socket and never of another, for as long as the machine runs; 0 for what is none.
+std::uint64_t socket_cookie(int fd);
+// Whether it was prepared for a relay (mark, in inner_sockets.h).
+bool is_marked(int fd);
 // SO_ERROR, which asking for takes away.
 int take_error(int fd);
 

@@ -40,10 +40,15 @@ bool DatagramPump::start() {
 void DatagramPump::on(std::size_t from) {
   static thread_local std::array<std::uint8_t, 65536> buffer;
   used_ = busy_ = true;
+  last_used_ = std::chrono::steady_clock::now();
   for (int i = 0; i < kMostAtOnce; ++i) {
     const ssize_t size = ::recv(sides_[from].get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
-    // An error is of an earlier datagram (the far side's port was closed), and taken away by this.
     if (size < 0 && errno == EAGAIN) return;
+    if (size < 0 && errno == ECONNREFUSED && from == 0) {  // the agent has closed its socket
+      const Over over = std::move(over_);
+      return over();
+    }
+    // Else an error is of an earlier datagram (the far side's port was closed), and taken away by this.
     if (size < 0) continue;
     (void)::send(sides_[1 - from].get(), buffer.data(), static_cast<std::size_t>(size), MSG_DONTWAIT | MSG_NOSIGNAL);
   }

@@ -1,8 +1,10 @@
 // DatagramPump: carries the datagrams of two connected sockets to each other, each as it came. What one side does not
-// take at once is lost, as datagrams are. In: two connected, non-blocking sockets. Never: looks at one; waits.
+// take at once is lost, as datagrams are. In: two connected, non-blocking sockets; the first of them the agent's.
+// Never: looks at one; waits.
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <functional>
 
 #include "assent/unique_fd.h"
@@ -12,7 +14,8 @@ namespace assent::net {
 
 class DatagramPump {
  public:
-  using Over = std::function<void()>;  // nothing has come for long; the pump may be destroyed in it
+  // Nothing has come for long, or nobody is there any more to hear; the pump may be destroyed in it.
+  using Over = std::function<void()>;
 
   DatagramPump(EventLoop& loop, UniqueFd inner, UniqueFd outer, Over over);
   ~DatagramPump();
@@ -21,6 +24,7 @@ class DatagramPump {
 
   // False: it could not start, and nothing was called.
   bool start();
+  [[nodiscard]] std::chrono::steady_clock::time_point last_used() const { return last_used_; }
 
  private:
   void on(std::size_t side);
@@ -30,6 +34,7 @@ class DatagramPump {
   std::array<UniqueFd, 2> sides_;
   Over over_;
   EventLoop::TimerId timer_;
+  std::chrono::steady_clock::time_point last_used_ = std::chrono::steady_clock::now();
   bool used_ = false;  // ever
   bool busy_ = false;  // since the last look
   int quiet_looks_ = 0;

@@ -40,9 +40,10 @@ int keep_own_port(const AgentSocket& pattern, int socket) {
 
 Result<Dial> dial(const Permit&, const AgentSocket& pattern, const Outside& to) {
   Dial out;
-  out.socket = UniqueFd(::socket(pattern.domain, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_TCP));
+  const int family = to.address.ss_family;  // the agent's socket may be of the other one: then it is relayed
+  out.socket = UniqueFd(::socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_TCP));
   if (!out.socket) return sys::last_error("socket");
-  carry_options(pattern.fd.get(), out.socket.get(), pattern.domain);
+  carry_options(pattern.fd.get(), out.socket.get(), family == pattern.domain ? family : AF_INET);
   out.error = keep_own_port(pattern, out.socket.get());
   if (out.error == 0 && ::connect(out.socket.get(), as_sockaddr(to.address), to.length) != 0) out.error = errno;
   return out;

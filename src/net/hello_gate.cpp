@@ -14,6 +14,7 @@ using Look = Pump::Look;
 
 constexpr std::size_t kMostHeld = 2 * kLongestHello;
 constexpr std::uint8_t kChangeCipherSpec = 20;
+constexpr std::uint8_t kAlert = 21;
 constexpr std::uint8_t kHandshake = 22;
 constexpr std::uint8_t kApplicationData = 23;
 
@@ -51,7 +52,8 @@ Pump::Step HelloGate::first(std::span<const std::uint8_t> client, bool ended) {
   return {Look::More, release_};
 }
 
-// Between the two there may be early data, and the mark that middleboxes want.
+// Between the two there may be early data, the mark that middleboxes want, and warnings, which a server passes over
+// (user_canceled): none of them is the end of the wait for the second hello.
 Pump::Step HelloGate::second(std::span<const std::uint8_t> client, bool ended) {
   std::size_t at = release_;
   while (client.size() - at >= 5) {
@@ -64,7 +66,8 @@ Pump::Step HelloGate::second(std::span<const std::uint8_t> client, bool ended) {
       if (!why.empty()) return refuse(why);
       return let_go(at + size);
     }
-    if (client[at] != kChangeCipherSpec && client[at] != kApplicationData) return let_go(at);  // an alert
+    if (client[at] != kChangeCipherSpec && client[at] != kAlert && client[at] != kApplicationData)
+      return refuse("it does not go on as TLS does");
     if (client.size() - at - 5 < length) break;
     at += 5 + length;
   }

@@ -13,8 +13,8 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <thread>
 
+#include "base/start_thread.h"
 #include "base/sys.h"
 
 namespace assent::net {
@@ -91,7 +91,7 @@ Result<Holders> holders(int proc, pid_t tid, std::uint64_t inode) {
 
 int move_registrations(const std::vector<Move>& moves, int original, int replacement) {
   int code = 0;
-  std::thread([&] {
+  auto thread = start_thread([&] {
     if (::unshare(CLONE_FILES) != 0) {
       code = errno;
       return;
@@ -116,7 +116,9 @@ int move_registrations(const std::vector<Move>& moves, int original, int replace
            ::epoll_ctl(epolls[i].get(), EPOLL_CTL_ADD, old.number, &event) == 0;
       if (!ok && code == 0) code = errno;
     }
-  }).join();
+  });
+  if (!thread) return thread.error().code;
+  thread->join();
   return code;
 }
 

@@ -34,6 +34,35 @@ void set_port(Name& name, std::uint16_t port) {
     reinterpret_cast<sockaddr_in6&>(name.bytes).sin6_port = htons(port);
 }
 
+bool is_any(const Name& name) {
+  if (name.bytes.ss_family == AF_INET)
+    return reinterpret_cast<const sockaddr_in&>(name.bytes).sin_addr.s_addr == INADDR_ANY;
+  const in6_addr& address = reinterpret_cast<const sockaddr_in6&>(name.bytes).sin6_addr;
+  return IN6_IS_ADDR_UNSPECIFIED(&address);
+}
+
+// The address of the far side, inside.
+Status take_place(int socket, const Outside& to) {
+  const int on = 1;
+  ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  if (::bind(socket, reinterpret_cast<const sockaddr*>(&to.address), to.length) == 0) return {};
+  return fail(errno, fmt::format("cannot relay datagrams to {}: a server inside has port {} for every address ({}); "
+                                 "let it listen on 127.0.0.1",
+                                 to.text, to.port, ::strerrorname_np(errno)));
+}
+
+// A socket that sends without having a name gets the port that the far side sees, and no address, as ever.
+void lend_port(const AgentSocket& own, int outer) {
+  if (port_of(own.fd.get()) != 0) return;
+  Name name;
+  name.bytes.ss_family = static_cast<sa_family_t>(own.domain);
+  name.length = own.domain == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6);
+  set_port(name, port_of(outer));
+  if (::bind(own.fd.get(), name.get(), name.length) == 0) return;
+  set_port(name, 0);
+  (void)::bind(own.fd.get(), name.get(), name.length);
+}
+
 bool becomes(int fd, short what) {
   pollfd wait{fd, what, 0};
   return ::poll(&wait, 1, kPatience) == 1;
@@ -89,21 +118,39 @@ Result<UniqueFd> join(InnerSockets& sockets, const AgentSocket& own, const Outsi
 }
 
 Result<UniqueFd> join_datagrams(InnerSockets& sockets, const AgentSocket& own, const Outside& to, int outer) {
-  const auto* address = reinterpret_cast<const sockaddr*>(&to.address);
   auto ours = sockets.make_marked(own.domain, SOCK_DGRAM);
   if (!ours) return ours;
-  const int on = 1;
-  ::setsockopt(ours->get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  if (::bind(ours->get(), address, to.length) != 0) {
-    return fail(errno, fmt::format("cannot relay datagrams to {}: a server inside has port {} for every address ({}); "
-                                   "let it listen on 127.0.0.1",
-                                   to.text, to.port, ::strerrorname_np(errno)));
-  }
+  if (auto status = take_place(ours->get(), to); !status) return pass(std::move(status));
   if (auto status = mark(own.fd.get(), own.domain); !status) return pass(std::move(status));
   lend_address(own, outer);
   Name mine;
-  if (::connect(own.fd.get(), address, to.length) != 0) return sys::last_error("connect");
+  if (::connect(own.fd.get(), reinterpret_cast<const sockaddr*>(&to.address), to.length) != 0)
+    return sys::last_error("connect");
   if (::getsockname(own.fd.get(), mine.get(), &mine.length) != 0) return sys::last_error("getsockname");
+  if (::connect(ours->get(), mine.get(), mine.length) != 0) return sys::last_error("connect");
+  return ours;
+}
+
+Result<UniqueFd> join_sender(InnerSockets& sockets, const AgentSocket& own, const Outside& to, int outer) {
+  auto ours = sockets.make_marked(own.domain, SOCK_DGRAM);
+  if (!ours) return ours;
+  if (auto status = mark(own.fd.get(), own.domain); !status) return pass(std::move(status));
+  lend_port(own, outer);
+  Name mine;
+  if (::getsockname(own.fd.get(), mine.get(), &mine.length) != 0) return sys::last_error("getsockname");
+  if (is_any(mine)) {
+    // The kernel chooses the address for each datagram, and chooses the same for us.
+    Name chosen;
+    if (::connect(ours->get(), reinterpret_cast<const sockaddr*>(&to.address), to.length) != 0 ||
+        ::getsockname(ours->get(), chosen.get(), &chosen.length) != 0)
+      return sys::last_error("connect");
+    set_port(chosen, port_of(own.fd.get()));
+    mine = chosen;
+    sockaddr nobody{};
+    nobody.sa_family = AF_UNSPEC;
+    if (::connect(ours->get(), &nobody, sizeof nobody) != 0) return sys::last_error("connect");
+  }
+  if (auto status = take_place(ours->get(), to); !status) return pass(std::move(status));
   if (::connect(ours->get(), mine.get(), mine.length) != 0) return sys::last_error("connect");
   return ours;
 }

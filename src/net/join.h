@@ -17,6 +17,9 @@ Result<UniqueFd> join(InnerSockets& sockets, const AgentSocket& own, const Outsi
 // The same for UDP: the end that comes out hears this socket of the agent's and no other, and is heard by it alone.
 Result<UniqueFd> join_datagrams(InnerSockets& sockets, const AgentSocket& own, const Outside& to, int outer);
 
+// The same for a socket that is not connected, and stays so: the end that comes out hears what it sends to `to`.
+Result<UniqueFd> join_sender(InnerSockets& sockets, const AgentSocket& own, const Outside& to, int outer);
+
 // Gives `own` the local address of `outer` where it has none yet.
 void lend_address(const AgentSocket& own, int outer);
 

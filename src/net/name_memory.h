@@ -15,14 +15,18 @@ namespace assent::net {
 
 class NameMemory {
  public:
-  // `address` as text. The newest name comes first; at most a few are kept for one address.
+  // `address` as text. The newest name comes first; at most a few are kept for one address, and none for some
+  // (no_names.h).
   void learn(const std::string& address, const std::string& name);
   [[nodiscard]] std::vector<std::string> names(const std::string& address) const;
 
   // An IPv4 address (host byte order, of 198.18.0.0/15) that means `name`, always the same one. None: there are no
   // more.
   std::optional<std::uint32_t> stand_in(const std::string& name);
-  // The name behind a stand-in address given as text.
+  // The same as text, and as an IPv6 address of a range that is nobody's.
+  static std::string text_of(std::uint32_t stand_in);
+  static std::string text_of_ipv6(std::uint32_t stand_in);
+  // The name behind a stand-in address of either kind, given as text.
   [[nodiscard]] std::optional<std::string> behind(std::string_view address) const;
 
  private:

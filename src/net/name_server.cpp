@@ -150,12 +150,12 @@ void NameServer::handle(const DnsQuery& query, std::size_t room, Reply reply) {
   }
   if (query.asked() == Asked::Other) return say(Code::Fine, {});
   if (ruled.treatment == Treatment::StandIn) {
-    const auto address = query.asked() == Asked::Ipv4 ? parts_.memory.stand_in(*name) : std::nullopt;
-    if (!address) return say(query.asked() == Asked::Ipv4 ? Code::Failure : Code::Fine, {});
-    const in_addr raw{htonl(*address)};
-    std::array<char, INET_ADDRSTRLEN> text{};
-    ::inet_ntop(AF_INET, &raw, text.data(), text.size());
-    return say(Code::Fine, {{text.data(), kStandInSeconds}});
+    if (query.asked() == Asked::Ipv6 && !parts_.ipv6) return say(Code::Fine, {});
+    const auto address = parts_.memory.stand_in(*name);
+    if (!address) return say(Code::Failure, {});
+    const bool v4 = query.asked() == Asked::Ipv4;
+    return say(Code::Fine,
+               {{v4 ? NameMemory::text_of(*address) : NameMemory::text_of_ipv6(*address), kStandInSeconds}});
   }
   if (parts_.upstream.under_way() >= kMostUnderWay) return say(Code::Failure, {});
   const auto family = query.asked() == Asked::Ipv4 ? Upstream::Family::Ipv4 : Upstream::Family::Ipv6;

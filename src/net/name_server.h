@@ -39,6 +39,7 @@ class NameServer {
     UniqueFd stream;     // listening, non-blocking
     std::function<Ruled(const std::string& name)> rule;
     std::function<void(const std::string& name)> refused;  // once a name
+    bool ipv6 = false;                                     // programs inside can use IPv6 addresses
   };
   static Result<std::unique_ptr<NameServer>> create(Parts parts);
   ~NameServer();

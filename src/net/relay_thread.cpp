@@ -4,6 +4,8 @@
 
 #include <csignal>
 
+#include "base/start_thread.h"
+
 namespace assent::net {
 
 Result<std::unique_ptr<RelayThread>> RelayThread::start() {
@@ -19,8 +21,10 @@ Result<std::unique_ptr<RelayThread>> RelayThread::start() {
   sigset_t before;
   sigfillset(&all);
   ::pthread_sigmask(SIG_SETMASK, &all, &before);
-  self->thread_ = std::thread([raw = self.get()] { (void)raw->loop_->run(); });
+  auto thread = start_thread([raw = self.get()] { (void)raw->loop_->run(); });
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  if (!thread) return pass(std::move(thread));
+  self->thread_ = std::move(*thread);
   return self;
 }
 

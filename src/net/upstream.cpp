@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <mutex>
+#include <utility>
 
 namespace assent::net {
 
@@ -44,26 +45,36 @@ struct Upstream::Question {
   Done done;
 };
 
+// The machine's own settings are read when the first name is asked for: most sessions never come to that.
 Result<std::unique_ptr<Upstream>> Upstream::create(EventLoop& loop, const std::string& servers) {
+  std::unique_ptr<Upstream> self(new Upstream(loop));
+  if (servers.empty()) return self;
+  if (auto opened = self->open(servers); !opened) return pass(std::move(opened));
+  return self;
+}
+
+Status Upstream::open(const std::string& servers) {
+  opened_ = true;
   static std::once_flag once;
   std::call_once(once, [] { (void)ares_library_init(ARES_LIB_INIT_ALL); });
-  std::unique_ptr<Upstream> self(new Upstream(loop));
   ares_options options{};
   options.timeout = kTimeoutMs;
   options.tries = kTries;
   options.sock_state_cb = on_socket;
-  options.sock_state_cb_data = self.get();
+  options.sock_state_cb_data = this;
   const int status =
-      ares_init_options(&self->channel_, &options, ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB);
+      ares_init_options(&channel_, &options, ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB);
   if (status != ARES_SUCCESS) return fail(EIO, std::string("cannot look up names: ") + ares_strerror(status));
-  if (!servers.empty() && ares_set_servers_ports_csv(self->channel_, servers.c_str()) != ARES_SUCCESS) {
+  if (!servers.empty() && ares_set_servers_ports_csv(channel_, servers.c_str()) != ARES_SUCCESS) {
     return fail(EINVAL, "cannot look up names: the name servers are not written as addresses (EINVAL)");
   }
-  return self;
+  return {};
 }
 
 Upstream::~Upstream() {
-  if (channel_ != nullptr) ares_destroy(channel_);
+  // Whoever asks for more when told so gets nothing.
+  opened_ = true;
+  if (auto* channel = std::exchange(channel_, nullptr)) ares_destroy(channel);
   loop_.cancel(timer_);
 }
 
@@ -73,6 +84,8 @@ void Upstream::ask(const std::string& name, Family family, Done done) {
     const Answer answer = !known->exists ? Answer::NoSuchName : known->found.empty() ? Answer::NoData : Answer::Found;
     return done(answer, std::move(known->found));
   }
+  if (!opened_) (void)open({}).has_value();
+  if (channel_ == nullptr) return done(Answer::Failure, {});
   ++under_way_;
   auto* question = new Question{this, family, key, std::move(done)};
   ares_query(channel_, name.c_str(), ns_c_in, family == Family::Ipv4 ? ns_t_a : ns_t_aaaa, on_answer, question);

@@ -37,12 +37,14 @@ class Upstream {
  private:
   struct Question;
   explicit Upstream(EventLoop& loop) : loop_(loop) {}
+  Status open(const std::string& servers);
   static void on_socket(void* self, int fd, int readable, int writable);
   static void on_answer(void* question, int status, int timeouts, unsigned char* bytes, int size);
   void arm();
 
   EventLoop& loop_;
   AnswerCache cache_;
+  bool opened_ = false;
   ares_channeldata* channel_ = nullptr;
   std::unordered_map<int, std::uint32_t> sockets_;
   EventLoop::TimerId timer_{};

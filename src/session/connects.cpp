@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/start_thread.h"
 #include "base/sys.h"
 #include "net/agent_socket.h"
 #include "notify/near_us.h"
@@ -124,7 +125,15 @@ Status Connects::connect(const Call& call, UniqueFd socket, const sockaddr_stora
     const std::lock_guard lock(mutex_);
     queue_.push_back(std::move(one));
     notify::leave_cpu();
-    if (idle_ < queue_.size() && threads_.size() < kMostThreads) threads_.emplace_back([this] { work(); });
+    if (idle_ < queue_.size() && threads_.size() < kMostThreads) {
+      auto thread = start_thread([this] { work(); });
+      if (!thread) {
+        queue_.pop_back();
+        inside_.erase(call.id);
+        return pass(std::move(thread));
+      }
+      threads_.push_back(std::move(*thread));
+    }
   }
   more_.notify_one();
   watch();

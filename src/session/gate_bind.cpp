@@ -1,6 +1,6 @@
 // Gate: bind and listen. Both are carried out on a duplicate of the agent's socket, and never on one of the host's
 // network, which would wait for callers from everywhere. The name of a unix socket is a file, and goes the way of
-// files.
+// files. Never left to the kernel.
 #include <linux/netlink.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -52,6 +52,29 @@ void Gate::bind(Judgement judgement, const Bind& act) {
   const int bound = ::bind(socket->fd.get(), reinterpret_cast<const sockaddr*>(address.data()),
                            static_cast<socklen_t>(address.size()));
   reply(call, bound == 0 ? Reply(ReturnValue{0}) : Reply(ReturnErrno{errno}));
+}
+
+// The name of a unix socket in a folder of the agent's own. The kernel cannot be let go on with it: by then a racing
+// thread may have put one of the host's connections under that number and an address beside it, and that would take a
+// port of the host. pid 1 binds the very socket that was looked at, in the agent's view, where the socket keeps the
+// whole path for its name; another path than the one we looked at is another place where the agent may make what it
+// likes.
+void Gate::bind_on_the_floor(Judgement&& judgement) {
+  const Call call = judgement.call;
+  for (const Target& target : judgement.targets) {
+    if (target.zone == Zone::Kernel) return reply(call, ReturnErrno{EACCES});
+  }
+  const std::string& path = std::get<MakeNode>(judgement.action).path.path;
+  // "self" would be pid 1. Through a folder that we hold the socket only gets a shorter name.
+  if (path.find("/proc/") != std::string::npos || path.find("/dev/fd/") != std::string::npos)
+    return act_on_the_floor(std::move(judgement));
+  auto folder = judgement.caller->cwd();
+  if (!folder) return reply(call, ReturnErrno{folder.error().code});
+  auto mask = judgement.caller->umask();
+  if (!mask) return reply(call, ReturnErrno{mask.error().code});
+  if (!rooms_.listener.alive(call.id)) return;
+  const int code = rooms_.relays.bind_inside(judgement.calling->socket.fd.get(), path, folder->fd, *mask);
+  reply(call, code == 0 ? Reply(ReturnValue{0}) : Reply(ReturnErrno{code}));
 }
 
 void Gate::listen(const Call& call, const resolve::CallerRef& caller, const Listen& act) {

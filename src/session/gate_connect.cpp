@@ -9,10 +9,13 @@
 #include <unistd.h>
 
 #include <cstring>
+#include <utility>
 
 #include "base/sys.h"
 #include "net/dial.h"
 #include "net/holders.h"
+#include "net/no_names.h"
+#include "net/outer_listeners.h"
 #include "session/gate.h"
 
 namespace assent::session {
@@ -138,8 +141,9 @@ void Gate::connect_inside(Judgement judgement, const std::string& address) {
   const Call call = judgement.call;
   Calling& calling = *judgement.calling;
   if (calling.socket.home != net::Home::Sandbox) return reply(call, ReturnErrno{EACCES});
-  const bool waits = !calling.socket.non_blocking && calling.socket.type != SOCK_DGRAM &&
-                     calling.socket.domain != AF_NETLINK && !net::disconnects(address);
+  // Whether the socket waits is the agent's to change at any moment, also after it was looked at.
+  const bool waits =
+      calling.socket.type != SOCK_DGRAM && calling.socket.domain != AF_NETLINK && !net::disconnects(address);
   if (!waits) return reply(call, to_reply(connect_now(calling.socket.fd.get(), address.data(), address.size())));
   sockaddr_storage copy{};
   std::memcpy(&copy, address.data(), std::min(address.size(), sizeof copy));
@@ -164,7 +168,9 @@ void Gate::connect_path(Judgement judgement, std::string path) {
     const int code = connect_now(judgement.calling->socket.fd.get(), &address, sizeof address);
     return reply(judgement.call, ReturnErrno{code == 0 ? ECONNREFUSED : code});
   }
-  const bool own = target.own || target.zone == Zone::Free || target.zone == Zone::Private;
+  // In a free folder, which is a real one, the user's own services may listen too.
+  const bool own = target.own || target.zone == Zone::Private ||
+                   (target.zone == Zone::Free && !net::belongs_outside(target.stat->stx_ino));
   NetSubject subject;
   subject.protocol = NetSubject::Protocol::Unix;
   subject.address = target.path;
@@ -215,7 +221,7 @@ void Gate::connect_allowed(Judgement judgement) {
 
   const std::uint64_t sequence = permit->sequence();
   const sockaddr_un address = address_of(judgement.calling->peer.get());
-  if (judgement.calling->socket.non_blocking) {
+  if (judgement.calling->socket.type == SOCK_DGRAM) {  // others may wait, whatever was seen of them
     return finish_connect(judgement, sequence,
                           connect_now(judgement.calling->socket.fd.get(), &address, sizeof address));
   }
@@ -232,22 +238,31 @@ void Gate::connect_allowed(Judgement judgement) {
 // leads to must not be denied by address.
 void Gate::dial_name(Judgement judgement, Permit permit, const std::string& name) {
   auto shared = std::make_shared<std::pair<Judgement, Permit>>(std::move(judgement), std::move(permit));
-  rooms_.lookups.resolve(name, [this, shared](const std::string& address) {
+  const bool v6 = shared->first.calling->outside->text.find(':') != std::string::npos;
+  const auto first = v6 ? net::Upstream::Family::Ipv6 : net::Upstream::Family::Ipv4;
+  rooms_.lookups.resolve(name, first, [this, shared](const std::string& address) {
     Judgement& resolved = shared->first;
     const std::uint64_t sequence = shared->second.sequence();
     auto outside = net::with_address(*resolved.calling->outside, address);
     if (!outside) return finish_connect(resolved, sequence, EHOSTUNREACH);
+    const bool relayed = outside->address.ss_family != resolved.calling->socket.domain;
+    if (relayed && !rooms_.relays.can_carry()) return finish_connect(resolved, sequence, EHOSTUNREACH);
     auto& subject = std::get<NetSubject>(resolved.request.subject);
     subject.address = outside->text;
+    // The yes was to a name. What no name leads to, only a rule about the address allows.
+    const bool by_name = !net::takes_no_names(outside->text);
+    if (!by_name) subject.names.clear();
     const Decision& again = *rooms_.policy.judge(resolved.request).decision;
-    if (again.verdict == Verdict::Deny) {
+    if (again.verdict == Verdict::Deny || (!by_name && again.verdict != Verdict::Allow)) {
       if (auto status = rooms_.log.outcome(sequence, record::Outcome{EACCES}); !status && events_.trouble)
         events_.trouble(status.error());
       resolved.decision = again;
+      resolved.decision.verdict = Verdict::Deny;
+      if (!by_name) resolved.decision.reason = "the name leads to an address that only a rule about the address allows";
       resolved.answer.reset();
       return deny(resolved, EACCES);
     }
-    resolved.calling->outside = std::move(outside);
+    resolved.calling->asked = std::exchange(resolved.calling->outside, std::move(outside));
     dial(std::move(resolved), std::move(shared->second));
   });
 }
@@ -255,7 +270,7 @@ void Gate::dial_name(Judgement judgement, Permit permit, const std::string& name
 void Gate::dial(Judgement judgement, Permit permit) {
   const std::uint64_t sequence = permit.sequence();
   const net::AgentSocket& own = judgement.calling->socket;
-  if (own.is_udp()) return relay_datagrams(judgement, permit);
+  if (own.is_udp()) return relay_datagrams(std::move(judgement), permit);
   auto dialling = net::dial(permit, own, *judgement.calling->outside);
   if (!dialling) return finish_connect(judgement, sequence, dialling.error().code);
   UniqueFd socket = std::move(dialling->socket);
@@ -263,7 +278,7 @@ void Gate::dial(Judgement judgement, Permit permit) {
     return finish_connect(judgement, sequence, dialling->error);
 
   // A relayed connection is there only once the far side is: else a refusal would come out as a reset.
-  if (own.non_blocking && !needs_names(judgement)) {
+  if (own.non_blocking && !is_relayed(judgement)) {
     const int placed = place(judgement, socket.get());
     return finish_connect(judgement, sequence, placed != 0 ? placed : dialling->error);
   }
@@ -285,7 +300,7 @@ void Gate::dial(Judgement judgement, Permit permit) {
 // `code`: 0, or why the caller does not wait any more; the connection is then its own to wait for, as ever.
 void Gate::dialled(const std::shared_ptr<Judgement>& judgement, std::uint64_t sequence, UniqueFd socket, int code) {
   if (code == 0) code = net::settle(socket.get(), *judgement->calling->outside);
-  if (needs_names(*judgement)) {
+  if (is_relayed(*judgement)) {
     if (code == 0 && rooms_.listener.alive(judgement->call.id)) code = relay(judgement, std::move(socket));
     if (code == EINPROGRESS) code = ETIMEDOUT;  // given up
     return finish_connect(*judgement, sequence, code);

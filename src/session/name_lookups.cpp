@@ -15,7 +15,7 @@ Result<std::unique_ptr<NameLookups>> NameLookups::create(Rooms rooms, launch::Sa
   auto server =
       net::NameServer::create({rooms.loop, *raw->upstream_, raw->memory_, std::move(sockets.datagrams),
                                std::move(sockets.stream), [raw](const std::string& name) { return raw->ruled(name); },
-                               [raw](const std::string& name) { raw->refused(name); }});
+                               [raw](const std::string& name) { raw->refused(name); }, sockets.ipv6});
   if (!server) return pass(std::move(server));
   raw->server_ = std::move(*server);
   return self;
@@ -51,10 +51,21 @@ void NameLookups::refused(const std::string& name) {
   rooms_.denials.tell_lookup(name, decision);
 }
 
-void NameLookups::resolve(const std::string& name, std::function<void(std::string address)> done) {
-  upstream_->ask(name, net::Upstream::Family::Ipv4,
-                 [done = std::move(done)](net::Upstream::Answer, const std::vector<net::Found>& found) {
-                   done(found.empty() ? std::string() : found.front().address);
+void NameLookups::resolve(const std::string& name, net::Upstream::Family first,
+                          std::function<void(std::string address)> done) {
+  using Family = net::Upstream::Family;
+  const auto address = [](const std::vector<net::Found>& found) {
+    return found.empty() ? std::string() : found.front().address;
+  };
+  upstream_->ask(name, first,
+                 [this, name, first, address, done = std::move(done)](net::Upstream::Answer,
+                                                                      const std::vector<net::Found>& found) {
+                   if (!found.empty()) return done(address(found));
+                   const Family other = first == Family::Ipv4 ? Family::Ipv6 : Family::Ipv4;
+                   upstream_->ask(name, other,
+                                  [address, done](net::Upstream::Answer, const std::vector<net::Found>& more) {
+                                    done(address(more));
+                                  });
                  });
 }
 

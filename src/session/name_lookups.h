@@ -34,8 +34,8 @@ class NameLookups {
   [[nodiscard]] std::vector<std::string> names(const std::string& address) const { return memory_.names(address); }
   // The name that a made-up address stands for, which is to be resolved once a connect to it is allowed.
   [[nodiscard]] std::optional<std::string> behind(const std::string& address) const { return memory_.behind(address); }
-  // An IPv4 address of `name`, later; empty: there is none.
-  void resolve(const std::string& name, std::function<void(std::string address)> done);
+  // An address of `name`, later; one of the other family where it has none of this; empty: there is none.
+  void resolve(const std::string& name, net::Upstream::Family first, std::function<void(std::string address)> done);
 
  private:
   explicit NameLookups(Rooms rooms) : rooms_(rooms) {}

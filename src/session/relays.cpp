@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/show.h"
 #include "net/hello_gate.h"
 #include "net/join.h"
@@ -13,6 +15,12 @@ namespace {
 
 // A connection that does not say hello is ended: nobody could tell any more where it leads.
 constexpr auto kPatience = std::chrono::seconds(20);
+
+// A socket and where it sends to. The same place always gives the same bytes, whatever the program left in the gaps.
+std::string key_of(std::uint64_t cookie, std::string_view to) {
+  std::string out(reinterpret_cast<const char*>(&cookie), sizeof cookie);
+  return out += net::place_of(to);
+}
 
 }  // namespace
 
@@ -66,7 +74,7 @@ Result<UniqueFd> Relays::join(const net::AgentSocket& own, const net::Outside& t
   return net::join(inner_sockets_, own, to, outer);
 }
 
-Status Relays::carry(UniqueFd inner, UniqueFd outer, std::vector<std::string> names,
+Status Relays::carry(UniqueFd inner, UniqueFd outer, std::optional<std::vector<std::string>> names,
                      std::function<void(const std::string& why)> refused) {
   if (carried_ >= kMostCarried)
     return fail(ENOBUFS, "cannot relay one more connection: too many are open (ENOBUFS); close some");
@@ -80,16 +88,20 @@ Status Relays::carry(UniqueFd inner, UniqueFd outer, std::vector<std::string> na
     EventLoop& loop = thread_->loop();
     auto one = std::make_unique<Carried>();
     Carried* raw = one.get();
-    net::HelloGate hello(std::move(names), [this, id, raw](const std::string& why) {
-      if (why.empty()) thread_->loop().cancel(raw->patience);
-      mailbox_->post([this, id, why] { told(id, why); });
-    });
-    // A refused client is reset once it was told why: it may end right after.
-    auto gate = [hello = std::move(hello), refused = false](auto client, auto server, bool ended) mutable {
-      auto step = refused ? net::Pump::Step{} : hello(client, server, ended);
-      refused = refused || step.look == net::Pump::Look::Refuse;
-      return refused ? net::Pump::Step{} : step;
-    };
+    net::Pump::Gate gate;
+    if (names) {
+      net::HelloGate hello(std::move(*names), [this, id, raw](const std::string& why) {
+        if (why.empty()) thread_->loop().cancel(raw->patience);
+        mailbox_->post([this, id, why] { told(id, why); });
+      });
+      // A refused client is reset once it was told why: it may end right after.
+      gate = [hello = std::move(hello), refused = false](auto client, auto server, bool ended) mutable {
+        auto step = refused ? net::Pump::Step{} : hello(client, server, ended);
+        refused = refused || step.look == net::Pump::Look::Refuse;
+        return refused ? net::Pump::Step{} : step;
+      };
+      raw->patience = loop.after(kPatience, [raw] { raw->pump->reset(); });
+    }
     raw->pump =
         std::make_unique<net::Pump>(loop, std::move(*left), std::move(*right), std::move(gate), [this, id, raw] {
           thread_->loop().cancel(raw->patience);
@@ -100,7 +112,6 @@ Status Relays::carry(UniqueFd inner, UniqueFd outer, std::vector<std::string> na
           });
         });
     pumps_[id] = std::move(one);
-    raw->patience = loop.after(kPatience, [raw] { raw->pump->reset(); });
     if (!raw->pump->start()) raw->pump->reset();
   });
   return {};
@@ -110,18 +121,50 @@ Result<UniqueFd> Relays::join_datagrams(const net::AgentSocket& own, const net::
   return net::join_datagrams(inner_sockets_, own, to, outer);
 }
 
-Status Relays::carry_datagrams(UniqueFd inner, UniqueFd outer) {
+Result<UniqueFd> Relays::join_sender(const net::AgentSocket& own, const net::Outside& to, int outer) {
+  return net::join_sender(inner_sockets_, own, to, outer);
+}
+
+bool Relays::carries(std::uint64_t cookie, std::string_view to) const {
+  return !senders_.empty() && senders_.contains(key_of(cookie, to));
+}
+
+Status Relays::carry_datagrams(UniqueFd inner, UniqueFd outer, std::optional<Sender> sender) {
   if (auto status = start_thread(); !status) return status;
   const std::uint64_t id = next_++;
+  if (sender) {
+    sender_of_[id] = key_of(sender->cookie, sender->to);
+    senders_[sender_of_[id]] = id;
+  }
   auto left = std::make_shared<UniqueFd>(std::move(inner));
   auto right = std::make_shared<UniqueFd>(std::move(outer));
   thread_->post([this, id, left, right] {
-    if (flows_.size() >= kMostFlows) flows_.erase(flows_.begin());
+    if (flows_.size() >= kMostFlows) end_quietest_flow();
     auto flow = std::make_unique<net::DatagramPump>(thread_->loop(), std::move(*left), std::move(*right),
-                                                    [this, id] { flows_.erase(id); });
-    if (flow->start()) flows_[id] = std::move(flow);
+                                                    [this, id] { end_flow(id); });
+    if (flow->start())
+      flows_[id] = std::move(flow);
+    else
+      end_flow(id);
   });
   return {};
+}
+
+void Relays::end_quietest_flow() {
+  const auto quietest = std::ranges::min_element(
+      flows_, {}, [](const auto& flow) { return std::pair(flow.second->last_used(), flow.first); });
+  if (quietest != flows_.end()) end_flow(quietest->first);
+}
+
+void Relays::end_flow(std::uint64_t id) {
+  flows_.erase(id);
+  mailbox_->post([this, id] {
+    const auto sender = sender_of_.extract(id);
+    if (sender.empty()) return;
+    // The same place may have a new flow by now.
+    if (const auto found = senders_.find(sender.mapped()); found != senders_.end() && found->second == id)
+      senders_.erase(found);
+  });
 }
 
 void Relays::told(std::uint64_t id, const std::string& refused) {

@@ -5,9 +5,10 @@
 #pragma once
 
 #include <functional>
-#include <map>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -42,18 +43,29 @@ class Relays {
   void listens_inside(std::uint16_t port);
   [[nodiscard]] bool publishes() const { return publishes_; }
 
+  // Binds a unix socket of the agent's in the agent's own view (net/inner_sockets.h). 0 or an errno.
+  int bind_inside(int socket, std::string_view path, int working_directory, mode_t umask) {
+    return inner_sockets_.bind(socket, path, working_directory, umask);
+  }
+
   // Whether connections can be relayed here at all.
   [[nodiscard]] bool can_carry() const { return routes_ == Routes::Yes; }
   // Connects `own`, a socket of the agent's inside, to a relay that waits at `to`, with the names of `outer`, which is
   // connected there, for its own. Out: what has to be carried to `outer`.
   Result<UniqueFd> join(const net::AgentSocket& own, const net::Outside& to, int outer);
-  // Carries it, once the client's hello asks for one of `names`. `refused`, later and on the session's loop: it does
-  // not.
-  Status carry(UniqueFd inner, UniqueFd outer, std::vector<std::string> names,
+  // Carries it; where there are `names`, once the client's hello asks for one of them. `refused`, later and on the
+  // session's loop: it does not.
+  Status carry(UniqueFd inner, UniqueFd outer, std::optional<std::vector<std::string>> names,
                std::function<void(const std::string& why)> refused);
-  // The same for datagrams. Where there are many flows already, the oldest ends.
+  // The same for datagrams. Where there are many flows already, the one that was quiet for longest ends.
   Result<UniqueFd> join_datagrams(const net::AgentSocket& own, const net::Outside& to, int outer);
-  Status carry_datagrams(UniqueFd inner, UniqueFd outer);
+  Result<UniqueFd> join_sender(const net::AgentSocket& own, const net::Outside& to, int outer);
+  struct Sender {
+    std::uint64_t cookie = 0;  // of a socket that is not connected: known for as long as the flow lasts
+    std::string to;            // a struct sockaddr
+  };
+  Status carry_datagrams(UniqueFd inner, UniqueFd outer, std::optional<Sender> sender = {});
+  [[nodiscard]] bool carries(std::uint64_t cookie, std::string_view to) const;
 
  private:
   static constexpr std::size_t kMostCarried = 1024;
@@ -62,6 +74,8 @@ class Relays {
   Relays(UniqueFd socket_maker, Routes routes) : inner_sockets_(std::move(socket_maker)), routes_(routes) {}
   Status start_thread();
   void told(std::uint64_t id, const std::string& refused);
+  void end_flow(std::uint64_t id);  // on the thread
+  void end_quietest_flow();
 
   net::InnerSockets inner_sockets_;
   Routes routes_;
@@ -69,6 +83,8 @@ class Relays {
   std::unique_ptr<Mailbox> mailbox_;  // of the session's loop
   std::unordered_map<std::uint64_t, std::function<void(const std::string& why)>> watched_;
   std::uint64_t next_ = 0;
+  std::unordered_map<std::string, std::uint64_t> senders_;    // cookie and place → the flow, of unconnected sockets
+  std::unordered_map<std::uint64_t, std::string> sender_of_;  // the other way round
   std::size_t carried_ = 0;
   std::vector<std::unique_ptr<net::Publisher>> publishers_;  // this and the next are of the thread
   struct Carried {
@@ -76,7 +92,7 @@ class Relays {
     EventLoop::TimerId patience;  // to say hello
   };
   std::unordered_map<std::uint64_t, std::unique_ptr<Carried>> pumps_;
-  std::map<std::uint64_t, std::unique_ptr<net::DatagramPump>> flows_;  // the oldest first
+  std::unordered_map<std::uint64_t, std::unique_ptr<net::DatagramPump>> flows_;
   std::unique_ptr<net::RelayThread> thread_;
 };
 

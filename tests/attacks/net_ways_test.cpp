@@ -20,8 +20,8 @@ std::vector<std::string> attack(const World& world, const char* way) {
   return {"/usr/bin/python3", world.project + "/attack.py", way, kPeer};
 }
 
-const std::vector<std::string> kAllowed{"--allow-host",      "198.51.100.2:7000", "--allow-host",
-                                        "198.51.100.2:7998", "--allow-host",      "198.51.100.99:7000"};
+const std::vector<std::string> kAllowed{"--allow-host", "198.51.100.2:7000",  "--allow-host", "198.51.100.2:7998",
+                                        "--allow-host", "198.51.100.99:7000", "--allow-host", "*.rebind.test"};
 
 class Reaching : public ::testing::TestWithParam<std::tuple<const char*, Who>> {};
 
@@ -53,7 +53,8 @@ INSTANTIATE_TEST_SUITE_P(
                                          "fastopen_connect", "fastopen_on_an_allowed_socket", "multipath", "datagram",
                                          "datagram_connected", "raced_port", "raced_unix_path", "unix_path",
                                          "unix_path_by_link", "unix_abstract", "unix_datagram", "host_loopback",
-                                         "host_loopback_by_zero"),
+                                         "host_loopback_by_zero", "rebound_metadata", "rebound_metadata_mapped",
+                                         "rebound_host"),
                        ::testing::ValuesIn(everyone())),
     [](const auto& one) { return std::string(std::get<0>(one.param)) + "_" + name(std::get<1>(one.param)); });
 
@@ -74,9 +75,9 @@ TEST_P(Turning, AnAllowedConnectionIntoSomethingElseFails) {
 
 INSTANTIATE_TEST_SUITE_P(
     Each, Turning,
-    ::testing::Combine(::testing::Values("listen_on_a_failed_connection", "bind_a_failed_connection", "to_a_device",
-                                         "to_a_device_by_index", "route_options", "multicast_group",
-                                         "multicast_source"),
+    ::testing::Combine(::testing::Values("listen_on_a_failed_connection", "bind_a_failed_connection",
+                                         "bind_by_exchange", "hardware_address", "to_a_device", "to_a_device_by_index",
+                                         "route_options", "multicast_group", "multicast_source"),
                        ::testing::ValuesIn(everyone())),
     [](const auto& one) { return std::string(std::get<0>(one.param)) + "_" + name(std::get<1>(one.param)); });
 

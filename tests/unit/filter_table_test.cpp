@@ -211,6 +211,28 @@ TEST(FilterTable, NotifiesReadingTooWhereReadsAreGatedButNotPathDescriptors) {
   EXPECT_EQ(outcome_of("unlink", {}, Variant::GateReads), notify());
 }
 
+TEST(FilterTable, NotifiesDatagramsOnlyWhereTheyAreGatedAndOnlyThoseThatMayNameAPlace) {
+  for (const Variant variant : {Variant::Normal, Variant::GateReads}) {
+    EXPECT_EQ(outcome_of("sendto", {3, 1, 1, 0, 1, 16}, variant), floor_suffices());
+    EXPECT_EQ(outcome_of("sendmsg", {3, 1, 0}, variant), floor_suffices());
+    EXPECT_EQ(outcome_of("sendmmsg", {3, 1, 1, 0}, variant), floor_suffices());
+  }
+  for (const Variant variant : {Variant::GateDatagrams, Variant::GateReadsAndDatagrams}) {
+    EXPECT_EQ(outcome_of("sendto", {3, 1, 1, 0, 1, 16}, variant), notify());
+    EXPECT_EQ(outcome_of("sendto", {3, 1, 1, 0, 0x100000000, 16}, variant), notify());
+    EXPECT_EQ(outcome_of("sendto", {3, 1, 1, 0, 0, 16}, variant), floor_suffices());
+    EXPECT_EQ(outcome_of("sendmsg", {3, 1, 0}, variant), notify());
+    EXPECT_EQ(outcome_of("sendmmsg", {3, 1, 1, 0}, variant), notify());
+    EXPECT_EQ(outcome_of("sendto", {3, 1, 1, MSG_FASTOPEN, 1, 16}, variant), deny(EOPNOTSUPP));
+    EXPECT_EQ(outcome_of("sendmsg", {3, 1, MSG_CONFIRM}, variant), floor_suffices()) << "the listener's own way out";
+    EXPECT_EQ(outcome_of("sendmsg", {3, 1, MSG_FASTOPEN}, variant), deny(EOPNOTSUPP));
+    EXPECT_EQ(outcome_of("sendmsg", {3, 1, MSG_FASTOPEN | MSG_CONFIRM}, variant), deny(EOPNOTSUPP));
+    EXPECT_EQ(outcome_of("sendmmsg", {3, 1, 1, MSG_FASTOPEN}, variant), deny(EOPNOTSUPP));
+  }
+  EXPECT_EQ(outcome_of("openat", {0, 0, O_RDONLY}, Variant::GateDatagrams), floor_suffices());
+  EXPECT_EQ(outcome_of("openat", {0, 0, O_RDONLY}, Variant::GateReadsAndDatagrams), notify());
+}
+
 TEST(FilterTable, NotifiesAskingForAccessOnlyWhereWritingIsMeant) {
   for (const std::uint64_t mode : {F_OK, R_OK, X_OK, R_OK | X_OK}) {
     EXPECT_EQ(outcome_of("access", {0, mode}), floor_suffices()) << mode;
@@ -231,11 +253,16 @@ TEST(FilterTable, TellsIoctlsApartByTheirLow32BitsOnly) {
     EXPECT_EQ(outcome_of("ioctl", {0, FS_IOC_FSSETXATTR | rubbish}), notify());
     EXPECT_EQ(outcome_of("ioctl", {0, FS_IOC_SETVERSION | rubbish}), notify());
     EXPECT_EQ(outcome_of("ioctl", {0, FS_IOC32_SETVERSION | rubbish}), notify());
-    for (const std::uint64_t device :
-         {0x8946 /* SIOCETHTOOL */, 0x89e0, 0x89f0 /* SIOCDEVPRIVATE */, 0x89ff, 0x8b00, 0x8bff})
+    for (const std::uint64_t device : {0x8946 /* SIOCETHTOOL */, 0x89e0, 0x89f0 /* SIOCDEVPRIVATE */, 0x89ff, 0x8b00,
+                                       0x8bff, 0x8927 /* SIOCGIFHWADDR */, 0x8954 /* SIOCGARP */})
       EXPECT_EQ(outcome_of("ioctl", {0, device | rubbish}), deny(EPERM));
     for (const std::uint64_t plain : {0x8905 /* SIOCATMARK */, 0x8912 /* SIOCGIFCONF */, 0x8933 /* SIOCGIFINDEX */})
       EXPECT_EQ(outcome_of("ioctl", {0, plain | rubbish}), floor_suffices());
+    EXPECT_EQ(outcome_of("ioctl", {0, 0x40806685 /* FS_IOC_ENABLE_VERITY */ | rubbish}), deny(EPERM));
+    EXPECT_EQ(outcome_of("fcntl", {0, 1024 /* F_SETLEASE */ | rubbish}), deny(EACCES));
+    EXPECT_EQ(outcome_of("fcntl", {0, 1040 /* F_SETDELEG */ | rubbish}), deny(EACCES));
+    EXPECT_EQ(outcome_of("fcntl", {0, 1025 /* F_GETLEASE */ | rubbish}), floor_suffices());
+    EXPECT_EQ(outcome_of("fcntl", {0, F_DUPFD_CLOEXEC | rubbish}), floor_suffices());
     EXPECT_EQ(outcome_of("ioctl", {0, 0x5401 /* TCGETS */ | rubbish}), floor_suffices());
     EXPECT_EQ(outcome_of("ioctl", {0, 0x5410 /* TIOCSPGRP */ | rubbish}), floor_suffices());
   }

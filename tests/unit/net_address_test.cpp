@@ -99,6 +99,29 @@ TEST(NetAddress, ExchangesTheAddressAndKeepsThePort) {
   EXPECT_FALSE(with_address(like, ""));
   const auto mapped = *with_address(*outside(v6("::ffff:198.18.1.0", 443), AF_INET6), "192.0.2.5");
   EXPECT_EQ(outside({reinterpret_cast<const char*>(&mapped.address), mapped.length}, AF_INET6)->text, "192.0.2.5");
+  const auto like6 = *outside(v6("fd61:7373:656e:7400::c612:100", 443), AF_INET6);
+  EXPECT_EQ(with_address(like6, "2001:db8::5")->text, "2001:db8::5");
+  EXPECT_EQ(with_address(like6, "2001:db8::5")->port, 443);
+  const auto clothed = *with_address(like6, "192.0.2.5");
+  EXPECT_EQ(outside({reinterpret_cast<const char*>(&clothed.address), clothed.length}, AF_INET6)->text, "192.0.2.5");
+  EXPECT_EQ(with_address(like, "2001:db8::5")->address.ss_family, AF_INET6);
+  for (const char* home : {"::1", "fe80::1", "::ffff:127.0.0.1", "::"}) EXPECT_FALSE(with_address(like6, home)) << home;
+}
+
+TEST(NetAddress, ThePlaceIsTheSameWhateverStandsInTheGaps) {
+  auto one = v4("192.0.2.5", 443);
+  auto other = one;
+  other[12] = 'x';
+  EXPECT_EQ(place_of(one), place_of(other));
+  EXPECT_NE(place_of(one), place_of(v4("192.0.2.5", 444)));
+  EXPECT_NE(place_of(one), place_of(v4("192.0.2.6", 443)));
+  auto six = v6("2001:db8::5", 443);
+  auto flow = six;
+  flow[5] = 'x';  // the flow label
+  EXPECT_EQ(place_of(six), place_of(flow));
+  EXPECT_EQ(place_of(six), place_of(six.substr(0, 24)));
+  EXPECT_NE(place_of(six), place_of(v6("2001:db8::6", 443)));
+  EXPECT_EQ(place_of("x"), "x");
 }
 
 TEST(NetAddress, SeesADisconnect) {

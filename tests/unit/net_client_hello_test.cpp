@@ -117,6 +117,30 @@ TEST(HelloGateTest, ASecondHelloThatTheServerAskedForIsLookedAtToo) {
   }
 }
 
+// OpenSSL passes over warnings in the middle of a handshake (measured: a "user_canceled" before the second hello).
+TEST(HelloGateTest, AWarningBeforeTheSecondHelloDoesNotLetItPassUnseen) {
+  for (const char* name : {"a.example", "b.example"}) {
+    Gated one;
+    one.say(records(hello(server_name("a.example"))));
+    EXPECT_EQ(one.step().look, Pump::Look::More);
+    one.server = tls_test::retry_request();
+    one.say({21, 3, 3, 0, 2, 1, 90});
+    EXPECT_EQ(one.step().look, Pump::Look::More);
+    EXPECT_EQ(one.step().release, one.client.size()) << "the warning itself goes on";
+    one.say(records(hello(server_name(name))));
+    EXPECT_EQ(one.step().look, name[0] == 'a' ? Pump::Look::Pass : Pump::Look::Refuse) << name;
+  }
+}
+
+TEST(HelloGateTest, ARecordOfNoKnownKindInsteadOfTheSecondHelloIsRefused) {
+  Gated one;
+  one.say(records(hello(server_name("a.example"))));
+  EXPECT_EQ(one.step().look, Pump::Look::More);
+  one.server = tls_test::retry_request();
+  one.say({24, 3, 3, 0, 2, 1, 90});
+  EXPECT_EQ(one.step().look, Pump::Look::Refuse);
+}
+
 TEST(HelloGateTest, EverythingElseIsRefusedWithAReason) {
   const std::vector<std::pair<Bytes, const char*>> cases{
       {records(hello(server_name("b.example"))), "b.example"},

@@ -96,7 +96,7 @@ TEST(NetNames, AreRememberedForTheirAddress) {
   EXPECT_TRUE(memory.names("192.0.2.2").empty());
   for (int i = 0; i < 100; ++i) memory.learn("192.0.2.1", std::to_string(i));
   EXPECT_LE(memory.names("192.0.2.1").size(), 8U);
-  for (int i = 0; i < 40000; ++i) memory.learn("10.0." + std::to_string(i), "x");
+  for (int i = 0; i < 40000; ++i) memory.learn("10.0." + std::to_string(i / 256) + "." + std::to_string(i % 256), "x");
   EXPECT_TRUE(memory.names("192.0.2.1").empty()) << "bounded: the oldest goes";
 }
 
@@ -111,6 +111,11 @@ TEST(NetNames, HaveOneStandInEach) {
   EXPECT_FALSE(memory.behind("198.18.0.1"));
   EXPECT_FALSE(memory.behind("198.19.255.255"));
   EXPECT_FALSE(memory.behind("2001:db8::1"));
+  EXPECT_EQ(memory.behind(NameMemory::text_of(*first)), "a.test");
+  EXPECT_EQ(NameMemory::text_of_ipv6(*first), "fd61:7373:656e:7400::c612:100");
+  EXPECT_EQ(memory.behind(NameMemory::text_of_ipv6(*first)), "a.test");
+  EXPECT_FALSE(memory.behind("fd61:7373:656e:7400::1")) << "the sandbox's own";
+  EXPECT_FALSE(memory.behind("fd61:7373:656e:7400::1:c612:100"));
 }
 
 // A server on a port of its own, and a name server that knows one.test and is silent about silent.test.

@@ -1,6 +1,6 @@
 """One way to a service that nobody allowed: network_attacks.py WAY HOST. HOST:7000 is allowed, HOST:7001 is not. Whether
 it was reached the service itself tells; for ways that only prepare, the last line says "ok" or an errno."""
-import ctypes, errno, mmap, os, select, socket, struct, sys, time
+import ctypes, errno, fcntl, mmap, os, random, select, socket, struct, sys, threading, time
 
 HOST = sys.argv[2]
 ALLOWED, FORBIDDEN = (HOST, 7000), (HOST, 7001)
@@ -171,6 +171,21 @@ def host_loopback_by_zero():
     send(socket.create_connection(("0.0.0.0", 7001)))
 
 
+def rebound_metadata():
+    send(socket.create_connection(("metadata.rebind.test", 7001)))
+
+
+def rebound_host():
+    send(socket.create_connection(("host.rebind.test", 7001)))
+
+
+def rebound_metadata_mapped():
+    socket.getaddrinfo("metadata.rebind.test", 7001)
+    s = socket.socket(socket.AF_INET6)
+    s.connect(("::ffff:169.254.169.254", 7001))
+    send(s)
+
+
 def failed_connection():
     s = socket.socket()
     s.setblocking(False)
@@ -186,6 +201,56 @@ def listen_on_a_failed_connection():
 
 def bind_a_failed_connection():
     failed_connection().bind(("0.0.0.0", 41299))
+    print("ok")
+
+
+def bind_by_exchange():
+    """Binds a unix socket to a path; other threads exchange the descriptor for a connection that has ended, and the path
+    for a port of the host."""
+    ended = socket.create_connection(ALLOWED)
+    ended.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    ended.shutdown(socket.SHUT_RDWR)
+    while ended.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1) != b"\x07":
+        time.sleep(0.05)
+    was = ended.getsockname()
+    port = struct.pack("=H", socket.AF_INET) + struct.pack(">H", 41299) + bytes(12)
+    plain = socket.socket(socket.AF_UNIX)
+    number = os.dup(plain.fileno())
+    shared = ctypes.create_string_buffer(64)
+    at, size = ctypes.addressof(shared), 40
+    goal, going = [bytes(size)], [True]
+
+    def exchange():
+        while going[0]:
+            ctypes.memmove(at, port.ljust(size, b"\0"), size)
+            libc.dup2(ended.fileno(), number)
+            ctypes.memmove(at, goal[0], size)
+            libc.dup2(plain.fileno(), number)
+
+    folder = "/var/tmp/assent-bind-%d" % os.getpid()
+    os.mkdir(folder)
+    thread = threading.Thread(target=exchange)
+    thread.start()
+    end = time.monotonic() + 20
+    bound = tries = 0
+    while not bound and tries < 3000 and time.monotonic() < end:
+        tries += 1
+        goal[0] = (b"\x01\0" + ("%s/%d" % (folder, tries)).encode()).ljust(size, b"\0")
+        fresh = socket.socket(socket.AF_UNIX)
+        os.dup2(fresh.fileno(), plain.fileno())
+        time.sleep(random.random() * 0.0005)  # else the other thread stands where it stood
+        libc.bind(number, ctypes.c_void_p(at), size)
+        bound = ended.getsockname() != was  # by half an address too
+    going[0] = False
+    thread.join()
+    for name in os.listdir(folder):
+        os.unlink(folder + "/" + name)
+    os.rmdir(folder)
+    print("ok" if bound else "EINVAL")
+
+
+def hardware_address():
+    fcntl.ioctl(socket.create_connection(ALLOWED), 0x8927, b"host".ljust(40, b"\0"))
     print("ok")
 
 

@@ -110,6 +110,50 @@ def echo():
     threading.Thread(target=serve, daemon=True).start()
 
 
+def datagrams():
+    """Echoes on 9000 and 9001, by both families; the second notes what comes."""
+    def serve(s, port):
+        while True:
+            data, whence = s.recvfrom(70000)
+            if port == 9001:
+                with open(FOLDER + "/heard", "ab") as heard:
+                    heard.write(data + b"\n")
+            s.sendto(repr(whence[:2]).encode() if data == b"who" else data, whence)
+
+    for address, family in ((FOUR, socket.AF_INET), (SIX, socket.AF_INET6)):
+        for port in (9000, 9001):
+            s = socket.socket(family, socket.SOCK_DGRAM)
+            s.bind((address, port))
+            threading.Thread(target=serve, args=(s, port), daemon=True).start()
+
+
+def encrypted():
+    """TLS on 8443; the names that are asked for are noted."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(FOLDER + "/server.crt", FOLDER + "/server.key")
+
+    def note(_, name, __):
+        with lock, open(FOLDER + "/asked", "a") as asked:
+            asked.write("%s\n" % name)
+
+    context.sni_callback = note
+    listener = dual(8443)
+
+    def one(caller):
+        try:
+            with context.wrap_socket(caller, server_side=True) as s:
+                first = s.recv(65536)
+                s.sendall(repr(s.getpeername()).encode() if first == b"who" else b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello")
+        except OSError:
+            pass
+
+    def serve():
+        while True:
+            threading.Thread(target=one, args=(listener.accept()[0],), daemon=True).start()
+
+    threading.Thread(target=serve, daemon=True).start()
+
+
 def package():
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w:gz") as archive:

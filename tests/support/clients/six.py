@@ -120,6 +120,79 @@ def changing():
     print(sorted(seen), [echo(socket.create_connection((address, 7000))) for address in sorted(seen)])
 
 
+def datagrams():
+    s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+    s.settimeout(5)
+    s.connect((HOST, 9000))
+    s.send(b"who")
+    print(s.getpeername(), s.recv(100).decode() == repr(s.getsockname()[:2]), s.getsockname()[0] == HERE)
+    s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+    s.settimeout(5)
+    s.sendto(b"who", (HOST, 9000))
+    data, whence = s.recvfrom(100)
+    print(whence, str(s.getsockname()[1]) in data.decode(), s.getsockname()[0], result(s.getpeername))
+    s.sendto(b"x" * 20000, (HOST, 9000))
+    print(len(s.recv(70000)))
+    s.sendmsg([b"as a ", b"message"], [], 0, (HOST, 9000))
+    print(s.recvfrom(100))
+    listener = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+    listener.bind(("::1", 0))
+    s.sendto(b"home", listener.getsockname()[:2])
+    print(listener.recv(10))
+
+
+def other_datagrams():
+    """Beside what is allowed."""
+    s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+    s.settimeout(5)
+    s.sendto(b"allowed", (HOST, 9000))
+    print(s.recv(100), result(s.sendto, b"denied", (HOST, 9001)), result(s.connect, (HOST, 9001)))
+    s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+    print(result(s.sendto, b"denied", (HOST, 9001)), result(s.sendto, b"denied", (HOST, 9001, 0, 0)))
+    print(result(s.sendto, b"denied", ("fe80::1", 9001)), result(s.sendto, b"denied", ("ff02::1", 9001)))
+
+
+def talk(family, host, port=7000):
+    found = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM)[0]
+    s = socket.socket(found[0])
+    s.settimeout(20)
+    s.connect(found[4])
+    print(echo(s))
+    return s
+
+
+def asked():
+    """A name that a human is asked about: asked HOST FAMILY."""
+    family = {"4": socket.AF_INET, "6": socket.AF_INET6, "any": 0}[sys.argv[3]]
+    peer = talk(family, sys.argv[2]).getpeername()
+    print(peer[0])
+
+
+def asked_in_a_loop():
+    async def talk():
+        reader, writer = await asyncio.open_connection(sys.argv[2], 7000)
+        writer.write(b"hello")
+        print(await reader.read(10))
+        writer.close()
+        await writer.wait_closed()
+    asyncio.run(talk())
+
+
+def asked_by_datagram():
+    s = socket.socket(socket.AF_INET6 if sys.argv[3] == "6" else socket.AF_INET, socket.SOCK_DGRAM)
+    s.settimeout(20)
+    to = socket.getaddrinfo(sys.argv[2], 9000, s.family, socket.SOCK_DGRAM)[0][4]
+    s.sendto(b"hello", to)
+    data, whence = s.recvfrom(100)
+    print(data, whence[:2] == to[:2])
+
+
+def service():
+    """Of the host's loopback: service PORT."""
+    s = socket.create_connection(("::1", int(sys.argv[2])), 5)
+    print(s.recv(10), s.getpeername()[0])
+
+
 def query(host, kind):
     labels = b"".join(bytes([len(part)]) + part.encode() for part in host.split("."))
     return struct.pack(">6H", 0x1234, 0x0100, 1, 0, 0, 0) + labels + b"\0" + struct.pack(">2H", kind, 1)
