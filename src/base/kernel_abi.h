@@ -62,6 +62,7 @@ inline constexpr int kSysFileSetattr = 469;     // 6.17
 // Socket options (asm-generic/socket.h).
 inline constexpr int kSoNetnsCookie = 71;  // 5.14
 inline constexpr int kSoBufLock = 72;      // 5.14
+inline constexpr int kSoPeerPidfd = 77;    // 6.5
 inline constexpr int kSockSndbufLock = 1;
 inline constexpr int kSockRcvbufLock = 2;
 

@@ -159,9 +159,11 @@ std::string RecordView::line(const Json& record) {
     text = fmt::format("{} act {}: {}", paint_(Colour::Yellow, "outcome"), number_of(record, "of"), show(outcome));
   } else if (kind == "exit") {
     const auto signal = number_of(record, "signal");
-    text =
-        paint_(Colour::Dim, signal != 0 ? fmt::format("exit    {} by signal {}", who(record), signal)
-                                        : fmt::format("exit    {} with {}", who(record), number_of(record, "status")));
+    // Kernels before 6.15 do not tell how.
+    const std::string how = signal != 0                  ? fmt::format(" by signal {}", signal)
+                            : !record.contains("status") ? ""
+                                                         : fmt::format(" with {}", number_of(record, "status"));
+    text = paint_(Colour::Dim, fmt::format("exit    {}{}", who(record), how));
   } else if (kind == "note" || kind == "failure" || kind == "settled") {
     text = fmt::format("{:<7} {}", kind, show(bytes_of(record, "text")));
   } else if (kind == "end") {

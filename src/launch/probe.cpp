@@ -236,12 +236,44 @@ Probe landlock() {
   add(6, "scopes of signals and abstract sockets (6)");
   if (lacks.empty()) return ok("Landlock", fmt::format("ABI {}", abi));
   return weaker("Landlock", fmt::format("ABI {}; lacks {}", abi, lacks),
-                "the supervisor carries out what is lacking; Linux 6.12 has all of it");
+                "the read-only view, the filter and the namespaces stand alone there; Linux 6.12 has all of it");
 }
 
 Probe pidfd_thread() {
   if (sys::pidfd_open(::getpid(), abi::kPidfdThread)) return ok("PIDFD_THREAD", "a thread can be held");
-  return weaker("PIDFD_THREAD", spell(errno) + ": only the leader of a process can be held", "Linux 6.9 has it");
+  return weaker("PIDFD_THREAD", spell(errno) + ": other threads than a process's first are looked at anew in each call",
+                "Linux 6.9 has it");
+}
+
+// How a process of the agent's ended, which only its parent is told otherwise.
+Probe ends_of_processes() {
+  const pid_t child = ::fork();
+  if (child == 0) ::_exit(7);
+  const auto pidfd = child < 0 ? pass(Result<UniqueFd>(fail(errno))) : sys::pidfd_open(child);
+  while (child > 0 && ::waitpid(child, nullptr, 0) < 0 && errno == EINTR) {
+  }
+  abi::PidfdInfo info{};
+  info.mask = abi::kPidfdInfoExit;
+  if (pidfd && ::ioctl(pidfd->get(), abi::kPidfdGetInfo, &info) == 0 && (info.mask & abi::kPidfdInfoExit) != 0) {
+    return ok("ends of processes", "told");
+  }
+  return weaker("ends of processes", "not told: the record says that a process of the agent's ended, and not how",
+                "Linux 6.15 has it");
+}
+
+// assentd holds the process that speaks to it while it looks who that is.
+Probe peers() {
+  int ends[2];
+  int number = -1;
+  socklen_t length = sizeof number;
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) return ok("SO_PEERPIDFD", "not tried");
+  const UniqueFd one(ends[0]);
+  const UniqueFd other(ends[1]);
+  if (::getsockopt(one.get(), SOL_SOCKET, abi::kSoPeerPidfd, &number, &length) == 0) {
+    const UniqueFd held(number);
+    return ok("SO_PEERPIDFD", "the process at the other end of a socket can be held");
+  }
+  return weaker("SO_PEERPIDFD", spell(errno) + ": assentd knows its callers by process id alone", "Linux 6.5 has it");
 }
 
 Probe mount_ids() {
@@ -324,6 +356,8 @@ std::vector<Probe> probe_floor(const std::string& state_folder) {
   notification(out);
   out.push_back(landlock());
   out.push_back(pidfd_thread());
+  out.push_back(ends_of_processes());
+  out.push_back(peers());
   out.push_back(mount_ids());
   out.push_back(birth_times(state_folder));
   out.push_back(terminal_input());

@@ -10,7 +10,7 @@
 namespace assent::floor_test {
 namespace {
 
-constexpr std::size_t kSize = sizeof(launch::Stage) + 64 * sizeof(std::uint64_t);
+constexpr std::size_t kSize = sizeof(launch::Stage);
 
 // Runs the check in a child without any sandbox, after `before`.
 std::string check(launch::MountPlan& plan, int host_folder, const std::function<void()>& before) {
@@ -20,7 +20,9 @@ std::string check(launch::MountPlan& plan, int host_folder, const std::function<
   if (child == 0) {
     before();
     stage->landlock_abi = launch::landlock_abi();
-    ::_exit(launch::check_floor(plan, host_folder, *stage) ? 0 : 1);
+    std::array<char, 4096> memory_of_orders;
+    launch::Room room(memory_of_orders.data(), memory_of_orders.size());
+    ::_exit(launch::check_floor(launch::lay_out(plan, room), host_folder, *stage) ? 0 : 1);
   }
   int status = 0;
   ::waitpid(child, &status, 0);

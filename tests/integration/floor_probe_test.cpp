@@ -30,9 +30,9 @@ TEST_P(FloorProbe, NothingThatTheFloorNeedsIsMissing) {
   ::close(told[0]);
   ::waitpid(child, nullptr, 0);
   EXPECT_EQ(text.find("missing |"), std::string::npos) << text;
-  for (const char* probe :
-       {"user namespaces", "read-only view", "Landlock", "seccomp notification", "SYNC_WAKE_UP", "ADDFD with SEND",
-        "pidfd_getfd", "process_vm_readv", "PIDFD_THREAD", "statx mount id", "birth times", "TIOCSTI"}) {
+  for (const char* probe : {"user namespaces", "read-only view", "Landlock", "seccomp notification", "SYNC_WAKE_UP",
+                            "ADDFD with SEND", "pidfd_getfd", "process_vm_readv", "PIDFD_THREAD", "ends of processes",
+                            "SO_PEERPIDFD", "statx mount id", "birth times", "TIOCSTI"}) {
     EXPECT_NE(text.find(std::string("| ") + probe + " |"), std::string::npos) << probe << "\n" << text;
   }
 }

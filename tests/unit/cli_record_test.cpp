@@ -26,6 +26,8 @@ class CliRecord : public ::testing::Test {
     perform(**log, SomeAct("/home/u/project/good.c", Verdict::Allow, parent));
     const SomeAct bad("/home/u/project/b\x1b[31m\n\xff", Verdict::Deny, child);
     EXPECT_TRUE((*log)->denied(bad.act(), EPERM));
+    EXPECT_TRUE((*log)->exit(2, 0x300));
+    EXPECT_TRUE((*log)->exit(1, std::nullopt));
     EXPECT_TRUE((*log)->close({}));
   }
   ~CliRecord() override { ::unsetenv("XDG_STATE_HOME"); }
@@ -79,6 +81,12 @@ TEST_F(CliRecord, LogShowsActsSafely) {
     EXPECT_EQ(run(log_main, bad).status, 2);
   }
   EXPECT_EQ(run(log_main, {"nope"}).status, 125);
+}
+
+TEST_F(CliRecord, HowAProcessEndedIsSaidOnlyWhereTheKernelTold) {
+  const auto log = run(log_main, {});
+  EXPECT_TRUE(holds(log.out, "exit    rm[4002] with 3\n")) << log.out;
+  EXPECT_TRUE(holds(log.out, "exit    bash[4001]\n") || holds(log.out, "exit    rm[4001]\n")) << log.out;
 }
 
 TEST_F(CliRecord, LogJsonIsTheRecordsThemselves) {
