@@ -1,6 +1,8 @@
 #include "base/event_loop.h"
 
 #include <poll.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -12,7 +14,13 @@ namespace assent {
 Result<EventLoop> EventLoop::create() {
   UniqueFd epoll(::epoll_create1(EPOLL_CLOEXEC));
   if (!epoll) return sys::last_error("epoll_create1");
-  return EventLoop(std::move(epoll));
+  UniqueFd alarm(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
+  if (!alarm) return sys::last_error("timerfd_create");
+  epoll_event event{};
+  event.events = EPOLLIN;
+  event.data.fd = alarm.get();
+  if (::epoll_ctl(epoll.get(), EPOLL_CTL_ADD, alarm.get(), &event) != 0) return sys::last_error("epoll_ctl");
+  return EventLoop(std::move(epoll), std::move(alarm));
 }
 
 Status EventLoop::add(int fd, std::uint32_t events, Handler handler) {
@@ -63,17 +71,28 @@ void EventLoop::run_due_timers() {
   while (!timers_.empty() && timers_.begin()->first.due <= now) {
     auto callback = std::move(timers_.begin()->second);
     timers_.erase(timers_.begin());
+    next_turn();
     callback();
+    next_turn();
   }
 }
 
 Status EventLoop::run_once(std::chrono::nanoseconds limit) {
-  if (!timers_.empty()) {
-    const auto until = std::max<std::chrono::nanoseconds>(timers_.begin()->first.due - Clock::now(), {});
-    if (limit.count() < 0 || until < limit) limit = until;
-  }
-  if (auto status = wait(limit); !status) return status;
-  run_due_timers();
+  if (auto status = arm(); !status) return status;
+  return wait(limit);
+}
+
+// A timer that was cancelled leaves the alarm as it is: it then goes off for nothing.
+Status EventLoop::arm() {
+  if (timers_.empty() || timers_.begin()->first.due >= alarm_at_) return {};
+  const auto due = timers_.begin()->first.due;
+  const auto since = std::max<std::chrono::nanoseconds>(due.time_since_epoch(), std::chrono::nanoseconds(1));
+  itimerspec when{};
+  when.it_value.tv_sec = since.count() / 1'000'000'000;
+  when.it_value.tv_nsec = since.count() % 1'000'000'000;
+  if (::timerfd_settime(alarm_.get(), TFD_TIMER_ABSTIME, &when, nullptr) != 0)
+    return sys::last_error("timerfd_settime");
+  alarm_at_ = due;
   return {};
 }
 
@@ -88,7 +107,9 @@ Status EventLoop::wait(std::chrono::nanoseconds limit) {
   if (::ppoll(ready.data(), ready.size(), until, nullptr) < 0 && errno != EINTR) return sys::last_error("ppoll");
   if (ready[0].revents != 0) {
     const auto handler = direct_handler_;  // keeps it alive while it removes itself
+    next_turn();
     (*handler)(static_cast<std::uint32_t>(ready[0].revents));
+    next_turn();
   }
   if (ready[1].revents == 0) return {};
   const timespec now{};
@@ -99,12 +120,25 @@ Status EventLoop::serve_epoll(const timespec* wait) {
   std::array<epoll_event, 64> ready;
   const int n = ::epoll_pwait2(epoll_.get(), ready.data(), ready.size(), wait, nullptr);
   if (n < 0 && errno != EINTR) return sys::last_error("epoll_pwait2");
+  bool alarmed = false;
   for (int i = 0; i < n; ++i) {
+    if (ready[i].data.fd == alarm_.get()) {
+      alarmed = true;
+      continue;
+    }
     // An earlier callback of this round may have removed the descriptor.
     const auto found = handlers_.find(ready[i].data.fd);
     if (found == handlers_.end()) continue;
     const auto handler = found->second;  // keeps it alive while it removes itself
+    next_turn();
     (*handler)(ready[i].events);
+    next_turn();
+  }
+  if (alarmed) {
+    std::uint64_t times = 0;
+    (void)!::read(alarm_.get(), &times, sizeof times);
+    alarm_at_ = Clock::time_point::max();
+    run_due_timers();
   }
   return {};
 }

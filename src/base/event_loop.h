@@ -4,6 +4,7 @@
 
 #include <sys/epoll.h>
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -44,19 +45,30 @@ class EventLoop {
   Status run_once(std::chrono::nanoseconds limit = std::chrono::nanoseconds(-1));
   void stop() { stopped_ = true; }
 
+  // From any thread: another number whenever a callback begins or ends.
+  [[nodiscard]] std::uint32_t turn() const { return turn_->load(std::memory_order_relaxed); }
+  static bool is_busy(std::uint32_t turn) { return turn % 2 == 1; }
+
  private:
-  explicit EventLoop(UniqueFd epoll) : epoll_(std::move(epoll)) {}
+  EventLoop(UniqueFd epoll, UniqueFd alarm) : epoll_(std::move(epoll)), alarm_(std::move(alarm)) {}
   void run_due_timers();
+  Status arm();
   Status wait(std::chrono::nanoseconds limit);
   Status serve_epoll(const timespec* wait);
+  // One writer, so no locked instruction is needed.
+  void next_turn() { turn_->store(turn_->load(std::memory_order_relaxed) + 1, std::memory_order_relaxed); }
 
   UniqueFd epoll_;
+  // A timerfd in epoll_, for the first of timers_. A time limit of each wait would set the machine's timer in each.
+  UniqueFd alarm_;
+  Clock::time_point alarm_at_ = Clock::time_point::max();  // when it goes off; max: never
   std::unordered_map<int, std::shared_ptr<Handler>> handlers_;
   std::map<TimerId, std::function<void()>> timers_;
   std::uint64_t next_timer_ = 1;
   int direct_ = -1;
   std::shared_ptr<Handler> direct_handler_;
   bool stopped_ = false;
+  std::unique_ptr<std::atomic<std::uint32_t>> turn_ = std::make_unique<std::atomic<std::uint32_t>>(0);
 };
 
 }  // namespace assent

@@ -94,6 +94,7 @@ struct Any {
   std::optional<int> operator()(const Connect&) const { return std::nullopt; }
   std::optional<int> operator()(const Bind&) const { return std::nullopt; }
   std::optional<int> operator()(const Listen&) const { return std::nullopt; }
+  std::optional<int> operator()(const Send&) const { return std::nullopt; }
   std::optional<int> operator()(const Exec&) const { return std::nullopt; }
   std::optional<int> operator()(const ChangeDirectory&) const { return std::nullopt; }
   std::optional<int> operator()(const CheckAccess&) const { return std::nullopt; }

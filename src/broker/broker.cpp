@@ -47,6 +47,7 @@ Outcome Broker::perform(Permit&& permit, const Action& action, std::span<Target>
     Outcome operator()(const Connect&) const { return failed(EPERM); }
     Outcome operator()(const Bind&) const { return failed(EPERM); }
     Outcome operator()(const Listen&) const { return failed(EPERM); }
+    Outcome operator()(const Send&) const { return failed(EPERM); }
     Outcome operator()(const Exec&) const { return failed(EPERM); }
     Outcome operator()(const ChangeDirectory&) const { return failed(EPERM); }
     Outcome operator()(const CheckAccess&) const { return failed(EPERM); }  // an answer, no act: check_access

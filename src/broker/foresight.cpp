@@ -168,6 +168,7 @@ class Ahead {
   Errno operator()(const Connect&) const { return EPERM; }
   Errno operator()(const Bind&) const { return EPERM; }
   Errno operator()(const Listen&) const { return EPERM; }
+  Errno operator()(const Send&) const { return EPERM; }
   Errno operator()(const Exec&) const { return EPERM; }
   Errno operator()(const ChangeDirectory&) const { return EPERM; }
   Errno operator()(const CheckAccess&) const { return EPERM; }

@@ -90,6 +90,8 @@ Outcome Broker::open(const Open& act, Target& target, const CallerFacts& caller,
 }
 
 Outcome Broker::open_existing(const Open& act, const Target& target, std::uint64_t sequence) const {
+  // Whoever decided, a descriptor of what is hidden from the agent never goes inside.
+  if (target.hidden && !target.own && (target.zone == Zone::Gated || target.zone == Zone::Read)) return failed(EACCES);
   const std::uint64_t flags = effective_flags(act);
   const bool regular = S_ISREG(target.stat->stx_mode);
   const bool truncates = regular && (flags & O_TRUNC) != 0;

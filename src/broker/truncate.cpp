@@ -1,4 +1,5 @@
 // truncate. One call on the pinned object: done or not done, nothing between.
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -23,6 +24,10 @@ Outcome Broker::truncate(const Truncate& act, Target& target, const CallerFacts&
       return outcome;
     }
   }
+  // truncate(2) waits for leases, and any reader, the agent too, may hold one: up to 45 s in which no other call would
+  // be answered. Opening asks for the same rights, breaks the lease, and need not wait; while it is open there is none.
+  const UniqueFd leaseless(::open(ObjectPath(pinned.fd).c_str(), O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+  if (!leaseless) return failed(errno);
   if (options_.keeper.keep_content && !target.own) {
     auto kept = options_.keeper.keep_content(pinned.fd, target, Loss::Truncated, sequence);
     if (!kept) return failed(kept.error().code);

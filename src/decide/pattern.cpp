@@ -17,7 +17,17 @@ using Failure = tl::unexpected<std::string>;
 
 constexpr int kMaxMemory = 1 << 20;  // of one compiled pattern, bytes
 
+// Bytes that mean themselves, in and out of a set.
+bool is_plain(unsigned char byte) {
+  return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') || (byte >= '0' && byte <= '9') || byte == '/' ||
+         byte == '_';
+}
+
 void append_byte(std::string& out, unsigned char byte) {
+  if (is_plain(byte)) {
+    out += static_cast<char>(byte);
+    return;
+  }
   constexpr std::string_view kHex = "0123456789abcdef";
   out += "\\x";
   out += kHex[byte >> 4];
@@ -191,6 +201,7 @@ tl::expected<Pattern, std::string> Pattern::compile(std::string_view text, Over 
   }
   if (by_name && (text == "." || text == "..")) return Failure("names a component that no path has");
 
+  out.source_.reserve(2 * glob.size());
   append_regex(out.source_, glob, over);
   out.literal_ = literal_start(glob);
   const std::size_t fixed = out.literal_.size();
@@ -246,6 +257,33 @@ bool Pattern::matches(std::string_view bytes) const {
       return bytes.starts_with(literal_) && contains(bytes, name_) && glob_matches(bytes);
     case Kind::NameGlob:
       return glob_matches(last_component(bytes));
+  }
+  return false;
+}
+
+// Most say no at once of the whole way up: what begins or holds no such bytes has no folder that does.
+bool Pattern::matches_above(std::string_view path) const {
+  if (path.size() <= 1) return false;
+  switch (kind_) {
+    case Kind::Everything:
+    case Kind::Below:
+      return matches(path);
+    case Kind::Exact:
+      return path == literal_ || is_below(path, literal_);
+    case Kind::Name:
+      if (!contains(path, name_)) return false;
+      break;
+    case Kind::EndBelow:
+    case Kind::Glob:
+      if (!path.starts_with(literal_) || !contains(path, name_)) return false;
+      break;
+    case Kind::NameGlob:
+      break;
+  }
+  while (path.size() > 1) {
+    if (matches(path)) return true;
+    const auto slash = path.rfind('/');
+    path = path.substr(0, slash == std::string_view::npos ? 0 : slash);
   }
   return false;
 }

@@ -40,6 +40,8 @@ class Pattern {
   static tl::expected<Pattern, std::string> compile(std::string_view text, Over over, const Places& places);
 
   [[nodiscard]] bool matches(std::string_view bytes) const;
+  // Whether it matches an absolute path, or a folder that the path lies in.
+  [[nodiscard]] bool matches_above(std::string_view path) const;
 
   // True only where every path that `other` matches is surely matched by this one. Used to find rules that can
   // never be reached; false where it cannot be told.

@@ -58,6 +58,9 @@ const Ruling& Policy::Compiled::file(const FileSubject& subject, const Scene& sc
 }
 
 const Ruling& Policy::Compiled::net(const NetSubject& subject) const {
+  // Whom an approval daemon hears is a human: the agent never, by no rule, however wide.
+  if (subject.protocol == NetSubject::Protocol::Unix && own.forbids(Operation::Modify, subject.address))
+    return protected_own;
   return strictest([&subject](const RuleLists& rules) {
     return first_in(rules.net, [&](const NetMatcher& rule) { return rule.matches(subject); });
   });
@@ -125,6 +128,15 @@ bool Policy::says_udp(const NetSubject& subject) const {
   return false;
 }
 
+bool Policy::says_udp() const {
+  for (const Layer& layer : compiled_->layers) {
+    for (const NetMatcher& rule : layer.rules.net) {
+      if (rule.udp == true && rule.ruling.decision.verdict != Verdict::Deny) return true;
+    }
+  }
+  return false;
+}
+
 // A verdict changes with the port only where the range of a rule begins or ends.
 Judgement Policy::judge_name(const std::string& name) const {
   const Compiled& all = *compiled_;
@@ -163,13 +175,8 @@ bool Policy::hidden(std::string_view path) const {
   for (const auto& folder : settings.shown) {
     if (within(path, folder)) return false;
   }
-  // The object itself, then each folder it lies in.
-  for (auto part = path; part.size() > 1; part = parent_of(part)) {
-    for (const auto& hide : settings.hide) {
-      if (hide.pattern.matches(part)) return true;
-    }
-  }
-  return false;
+  return std::any_of(settings.hide.begin(), settings.hide.end(),
+                     [path](const auto& hide) { return hide.pattern.matches_above(path); });
 }
 
 Zone Policy::zone_of(std::string_view path) const {

@@ -39,6 +39,7 @@ struct LoadOptions {
   std::vector<std::string> shares{"/usr/local/share/assent", "/usr/share/assent"};  // hold profiles/NAME.toml
   std::vector<std::string> protect;  // assent's own state, sockets and vaults, beside etc and config
   Trust project = Trust::No;         // whether the user trusts the project's .assent.toml as it is now
+  bool expectations = true;          // false: nobody will ask for those of shipped profiles, half of their text
   // One-off additions of the command line.
   std::vector<std::string> allow_hosts, write, read, hide, environment;
   std::optional<std::chrono::seconds> timeout;
@@ -71,6 +72,8 @@ class Policy {
   [[nodiscard]] bool names_host_loopback(const NetSubject& subject) const;
   // Whether a rule that says `udp`, and is not a denial, names this datagram's destination.
   [[nodiscard]] bool says_udp(const NetSubject& subject) const;
+  // Whether there is such a rule at all.
+  [[nodiscard]] bool says_udp() const;
   // The same as a value of its own.
   [[nodiscard]] Decision decide(const Request& request) const;
 

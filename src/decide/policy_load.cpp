@@ -27,7 +27,10 @@ struct Read {
 class Builder {
  public:
   Builder(const LoadOptions& options, Problems& problems)
-      : options_(options), problems_(problems), sources_(profile_folders(options)), own_(protected_folders(options)) {}
+      : options_(options),
+        problems_(problems),
+        sources_(profile_folders(options), options.expectations ? Sources::Reading::All : Sources::Reading::Rules),
+        own_(protected_folders(options)) {}
 
   void build(Settings& settings, std::vector<Layer>& layers, std::vector<Policy::Expected>& expectations,
              std::vector<std::string>& files) {
@@ -327,8 +330,15 @@ class Builder {
     NetRule rule;
     rule.say.action = Verdict::Allow;
     rule.say.reason = "--allow-host";
-    for (const auto& host : options_.allow_hosts) rule.hosts.push_back({host, {}});
-    profile.net_rules.push_back(std::move(rule));
+    NetRule datagrams = rule;
+    datagrams.udp = true;
+    for (const auto& host : options_.allow_hosts) {
+      const bool udp = host.starts_with("udp:");
+      (udp ? datagrams : rule).hosts.push_back({udp ? host.substr(4) : host, {}});
+    }
+    for (NetRule* one : {&rule, &datagrams}) {
+      if (!one->hosts.empty()) profile.net_rules.push_back(std::move(*one));
+    }
     Layer layer{std::string(kCommandLine), Layer::Standing::Full, {}};
     layer.rules.append(profile, options_.places, usual, problems_);
     layers.push_back(std::move(layer));

@@ -84,15 +84,18 @@ tl::expected<std::string, std::string> allowing_rule(const Question& question, s
       return Failure("its path is too long for a pattern");
     what = "[[file]]\nops    = [\"" + question.operation + "\"]\npaths  = " + list_of(globs) + "\n";
   } else if (question.operation == "connect") {
+    std::string_view object = question.object;
+    const bool udp = object.starts_with("udp:");
+    if (udp) object.remove_prefix(4);
     std::string host;
-    if (question.object.starts_with("unix:/")) {
-      host = "unix:" + literal_glob(std::string_view(question.object).substr(5));
-    } else if (is_plain_host(question.object)) {
-      host = question.object;
+    if (object.starts_with("unix:/") && !udp) {
+      host = "unix:" + literal_glob(object.substr(5));
+    } else if (is_plain_host(object)) {
+      host = object;
     } else {
       return Failure("its host has no plain name");
     }
-    what = "[[net]]\nhosts  = " + list_of({host}) + "\n";
+    what = "[[net]]\nhosts  = " + list_of({host}) + "\n" + (udp ? "udp    = true\n" : "");
   } else {
     return Failure("no rule that it shows would cover just this: write one by hand, see assent-profile(5)");
   }

@@ -26,6 +26,7 @@ bool changes_files(CallKind kind) {
     case CallKind::Observe:
     case CallKind::Exec:
     case CallKind::OpenForRead:
+    case CallKind::SendDatagram:
       return false;
   }
   return true;
@@ -66,13 +67,19 @@ bool Floor::harmless(CallKind kind) const {
     case CallKind::OpenForRead:
       // Only asked behind the read gate. Landlock itself withholds what is masked and what replaces it.
       return facts_.landlock && facts_.reads_gated;
+    case CallKind::SendDatagram:
+      // The agent's own sockets are of its own network, where there is nobody but the agent and, under addresses that
+      // were allowed, our relays, each of which hears one socket only. Sockets of the host's network are connected
+      // TCP ones, for which the kernel ignores an address; MSG_FASTOPEN, a register, was looked at by the filter. A
+      // unix datagram socket, which would take a path, cannot be made.
+      return true;
   }
   return false;
 }
 
 // There is no proof for metadata (mode, owner, times, attributes, flags): Landlock does not stop it, and a descriptor
-// of the host's file leads to it past the read-only view. None for connect and sendto either: the address can be
-// rewritten, and a unix socket's path is not stopped by a read-only mount.
+// of the host's file leads to it past the read-only view. None for connect either: the address can be rewritten, and
+// a unix socket's path is not stopped by a read-only mount.
 std::optional<FloorProof> Floor::proof(CallKind kind, Zone zone) const {
   if (!harmless(kind)) return std::nullopt;
   if (changes_files(kind) && !agents_own_to_change(zone)) return std::nullopt;

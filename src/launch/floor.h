@@ -29,6 +29,7 @@ enum class CallKind {
   OpenForWrite,  // open for writing, creating or truncating
   TruncatePath,  // truncate(2)
   OpenForRead,   // open for reading behind the read gate
+  SendDatagram,  // sendto, sendmsg, sendmmsg, with an address
 };
 
 class Floor {

@@ -23,12 +23,12 @@ int try_to_write(int folder, const char* path) {
   return 0;
 }
 
-bool check_read_only(const MountPlan& plan, Stage& stage) {
-  for (const MountEntry& entry : plan.reports) {
+bool check_read_only(const MountOrders& plan, Stage& stage) {
+  for (const ReportOrder& entry : plan.reports) {
     if (entry.zone != Zone::Gated) continue;
-    int code = try_to_write(AT_FDCWD, entry.path.c_str());
+    int code = try_to_write(AT_FDCWD, entry.path);
     if (code == ENOTDIR) {  // a single file is gated
-      const int fd = ::open(entry.path.c_str(), O_WRONLY | O_CLOEXEC);
+      const int fd = ::open(entry.path, O_WRONLY | O_CLOEXEC);
       code = fd >= 0 ? 0 : (errno == EACCES ? EROFS : errno);
     }
     if (code != EROFS) return failed(stage, At::FloorCheck, code, "a gated folder is not read-only");
@@ -75,20 +75,20 @@ bool check_landlock(int host_folder, Stage& stage) {
   return true;
 }
 
-bool check_hidden(const MountPlan& plan, Stage& stage) {
-  for (const std::string& path : plan.absent) {
+bool check_hidden(const MountOrders& plan, Stage& stage) {
+  for (const char* path : plan.absent) {
     struct stat stat {};
-    if (::lstat(path.c_str(), &stat) == 0) return failed(stage, At::FloorCheck, EEXIST, "a hidden name can be seen");
+    if (::lstat(path, &stat) == 0) return failed(stage, At::FloorCheck, EEXIST, "a hidden name can be seen");
   }
   for (std::size_t i = 0; i < plan.reports.size(); ++i) {
     if (plan.reports[i].kind != MountKind::Mask) continue;
     struct statx seen {};
-    if (::statx(AT_FDCWD, plan.reports[i].path.c_str(), AT_SYMLINK_NOFOLLOW, STATX_MNT_ID, &seen) != 0) {
+    if (::statx(AT_FDCWD, plan.reports[i].path, AT_SYMLINK_NOFOLLOW, STATX_MNT_ID, &seen) != 0) {
       // Whoever cannot reach the name cannot read what it hides.
       if (errno == EACCES || errno == ENOENT) continue;
-      return failed(stage, At::FloorCheck, errno, plan.reports[i].path.c_str());
+      return failed(stage, At::FloorCheck, errno, plan.reports[i].path);
     }
-    if (seen.stx_mnt_id != stage.mount_ids[i]) {
+    if (seen.stx_mnt_id != plan.mounts[i]) {
       return failed(stage, At::FloorCheck, EEXIST, "a masked name is not covered");
     }
   }
@@ -97,7 +97,7 @@ bool check_hidden(const MountPlan& plan, Stage& stage) {
 
 }  // namespace
 
-bool check_floor(const MountPlan& plan, int host_folder, Stage& stage) {
+bool check_floor(const MountOrders& plan, int host_folder, Stage& stage) {
   if (!check_read_only(plan, stage) || !check_powerless(stage) || !check_hidden(plan, stage)) return false;
   return stage.landlock_abi == 0 || check_landlock(host_folder, stage);
 }

@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <iterator>
 #include <utility>
@@ -23,6 +24,7 @@ namespace assent::notify {
 namespace {
 
 constexpr int kGreatestErrno = 4095;  // the kernel's MAX_ERRNO
+constexpr auto kPlacingPatience = std::chrono::seconds(5);
 
 std::uint32_t descriptor_flags(CloseOnExec close_on_exec) {
   switch (close_on_exec) {
@@ -161,11 +163,19 @@ Result<int> Listener::place(std::uint64_t id, int fd, std::uint32_t flags, int n
   request.srcfd = static_cast<std::uint32_t>(fd);
   request.newfd = static_cast<std::uint32_t>(number);
   request.newfd_flags = descriptor_flags(close_on_exec);
+  // The kernel waits for the caller to run; a signal to us ends that, and the request was taken back. A caller that
+  // lets itself be starved (SCHED_IDLE beside a thousand busy threads) is not waited for while everybody else is.
+  std::optional<std::chrono::steady_clock::time_point> until;
   for (;;) {
     const int placed = ::ioctl(fd_.get(), SECCOMP_IOCTL_NOTIF_ADDFD, &request);
     if (placed >= 0) return placed;
-    // The kernel waits for the caller to run; a signal to us ends that, and the request was taken back.
     if (errno != EINTR) return sys::last_error("ioctl SECCOMP_IOCTL_NOTIF_ADDFD");
+    const auto now = std::chrono::steady_clock::now();
+    if (!until) until = now + kPlacingPatience;
+    if (now >= *until) {
+      errno = EINTR;
+      return sys::last_error("ioctl SECCOMP_IOCTL_NOTIF_ADDFD");
+    }
   }
 }
 

@@ -1,14 +1,17 @@
 #include "resolve/caller.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 
 #include <algorithm>
 #include <array>
 #include <cstdio>
+#include <memory>
 
 #include "base/sys.h"
 #include "resolve/look.h"
 #include "resolve/process_facts.h"
+#include "resolve/spelling.h"
 
 namespace assent::resolve {
 namespace {
@@ -126,6 +129,28 @@ Result<Limits> Caller::limits() const {
   if (::prlimit(tid_, RLIMIT_NOFILE, nullptr, &out.open_files) != 0) return sys::last_error("prlimit");
   if (!alive()) return fail(ESRCH);
   return out;
+}
+
+bool Caller::has_free_descriptor() const {
+  rlimit files{};
+  if (::prlimit(tid_, RLIMIT_NOFILE, nullptr, &files) != 0) return true;
+  const rlim_t most = files.rlim_cur;
+  std::array<char, 32> name;
+  std::snprintf(name.data(), name.size(), "%d/fd", tid_);
+  struct statx folder {};
+  if (::statx(proc_, name.data(), AT_SYMLINK_NOFOLLOW, STATX_SIZE, &folder) != 0 || folder.stx_size < most) return true;
+  // As many as the limit; but some may have numbers above it, from before it was lowered.
+  auto opened = sys::openat(proc_, name.data(), O_RDONLY | O_DIRECTORY);
+  if (!opened) return true;
+  const std::unique_ptr<DIR, int (*)(DIR*)> numbers(::fdopendir(opened->get()), ::closedir);
+  if (!numbers) return true;
+  (void)opened->release();
+  rlim_t below = 0;
+  while (const dirent* entry = ::readdir(numbers.get())) {
+    const int number = decimal(entry->d_name);
+    if (number >= 0 && static_cast<rlim_t>(number) < most) ++below;
+  }
+  return below < most;
 }
 
 }  // namespace assent::resolve

@@ -77,6 +77,8 @@ class Caller {
 
   Result<mode_t> umask();
   [[nodiscard]] Result<Limits> limits() const;
+  // Whether one more descriptor would fit now. Yes where the kernel does not tell (before Linux 6.2).
+  [[nodiscard]] bool has_free_descriptor() const;
   [[nodiscard]] bool alive() const;
 
  private:

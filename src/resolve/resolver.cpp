@@ -84,7 +84,8 @@ Result<std::vector<Target>> Resolver::resolve(const Action& action, Caller& call
     }
     int operator()(const Truncate& a) const { return first(a.path, {LastLink::Follow, Pin::Host}); }
     int operator()(const Open& a) const {
-      return first(a.path, {last_link(a), only_reads(a) ? Pin::Agent : Pin::Host, a.resolve});
+      const bool makes = (a.flags & O_CREAT) != 0;
+      return first(a.path, {last_link(a), only_reads(a) ? Pin::Agent : Pin::Host, a.resolve, false, makes});
     }
     // What is wrong with the object to be linked comes before what is wrong with its new name.
     int operator()(const Link& a) const {
@@ -109,6 +110,7 @@ Result<std::vector<Target>> Resolver::resolve(const Action& action, Caller& call
     int operator()(const Connect&) const { return 0; }
     int operator()(const Bind&) const { return 0; }
     int operator()(const Listen&) const { return 0; }
+    int operator()(const Send&) const { return 0; }
     int operator()(const ChangeDirectory&) const { return 0; }
     int operator()(const ChangeUmask&) const { return 0; }
   };
@@ -169,11 +171,12 @@ Result<Target> Resolver::named(Place place, DirectoryRef parent, const Wanted& w
   }
   struct statx stat {};
   int error = 0;
-  if (wanted.pin == Pin::Host) {
+  // To be told that a name is free, a look is cheaper than an attempt to open it.
+  const bool pinned = wanted.pin == Pin::Host;
+  if (!pinned || wanted.may_be_new) error = look(target.parent->host.get(), target.name.c_str(), stat);
+  if (pinned && error == 0) {
     error = pin(target.parent->host.get(), target.name.c_str(), O_NOFOLLOW, target.object);
     if (error == 0) error = look(target.object.get(), "", stat);
-  } else {
-    error = look(target.parent->host.get(), target.name.c_str(), stat);
   }
   if (error != 0 && error != ENOENT) return fail(error);
   if (error == 0) {
@@ -287,7 +290,9 @@ Result<Target> Resolver::of_descriptor(UniqueFd object, const Wanted& wanted) {
   }
   // Deleted: nothing but descriptors leads to it any more, and with this one its content can be changed as it is.
   const bool anonymous = target.path.front() != '/' || target.path.starts_with("/memfd:");
-  if (writable && !anonymous && stat.stx_nlink == 0 && !own_.contains(target.id)) {
+  // (Some file systems count no links at all, so the kernel's own mark is asked for too.)
+  constexpr std::string_view kGone = " (deleted)";
+  if (writable && !anonymous && stat.stx_nlink == 0 && target.path.ends_with(kGone) && !own_.contains(target.id)) {
     target.mount = 0;
     target.zone = Zone::Gated;
     target.own = true;
@@ -327,7 +332,7 @@ Result<Target> Resolver::of_descriptor(UniqueFd object, const Wanted& wanted) {
   judge_names(target);
   // A hidden file that the host's user has replaced while the agent held it by O_PATH has a name that no pattern is
   // written for, and is a secret all the same.
-  if (constexpr std::string_view kGone = " (deleted)"; !target.own && !target.parent && target.path.ends_with(kGone)) {
+  if (!target.own && !target.parent && target.path.ends_with(kGone)) {
     target.hidden =
         target.hidden || view_.is_hidden(std::string_view(target.path).substr(0, target.path.size() - kGone.size()));
   }

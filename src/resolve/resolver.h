@@ -52,6 +52,7 @@ class Resolver {
     Pin pin = Pin::None;
     std::uint64_t resolve = 0;
     bool only_shown = false;  // nothing is acted on: no descriptor of the object
+    bool may_be_new = false;  // the act makes what is not there
   };
   Result<Target> target(Caller& caller, const PathArg& path, const Wanted& wanted);
   Result<Target> target_of_place(Place place, const Wanted& wanted);

@@ -99,6 +99,7 @@ struct Meaning {
   void operator()(const Connect&) {}
   void operator()(const Bind&) {}
   void operator()(const Listen&) {}
+  void operator()(const Send&) {}
   void operator()(const Exec&) {}
   void operator()(const ChangeDirectory&) {}
   void operator()(const CheckAccess&) {}

@@ -103,9 +103,8 @@ Result<Place> Walk::quickly(Base& base, const Spelled& spelled, Glance glance) c
     if (!is_directory(place.directory_stat)) return fail(ENOTDIR);
   } else {
     const Terminated directory(spelled.directory);
-    if (glance == Glance::Later && find_again(base, spelled, directory.get(), place)) {
-      place.directory = kept_.directory.get();
-    } else {
+    if (glance == Glance::Later) place.directory = find_again(base, spelled, directory.get(), place);
+    if (place.directory < 0) {
       int error = pin(base.fd, directory.get(), O_DIRECTORY, place.owned);
       if (error == ELOOP && glance == Glance::Shown && spelled.absolute) {
         // "/proc/self" is nobody there for us, so what does not succeed is walked step by step.
@@ -126,23 +125,31 @@ Result<Place> Walk::quickly(Base& base, const Spelled& spelled, Glance glance) c
   return place;
 }
 
-// Most calls name the folder that the one before named. Where it is one step from the base, one look that follows no
-// link says whether that step still leads to the folder that is held open: the same object through the same mount. As
-// it is held, its inode number stands for nothing else, so that is as good as opening it again.
-bool Walk::find_again(const Base& base, const Spelled& spelled, const char* directory, Place& place) const {
-  if (!kept_.directory || kept_.name != spelled.directory) return false;
-  if (look(base.fd, directory, place.directory_stat) != 0) return false;
-  return is_directory(place.directory_stat) && same_object(place.directory_stat, kept_.stat) &&
-         place.directory_stat.stx_mnt_id == kept_.stat.stx_mnt_id;
+// Most calls name a folder that one shortly before named. Where it is one step from the base, one look that follows no
+// link says whether that step still leads to a folder that is held open: the same object through the same mount. As it
+// is held, its inode number stands for nothing else, so that is as good as opening it again. -1: it does not.
+int Walk::find_again(const Base& base, const Spelled& spelled, const char* directory, Place& place) const {
+  bool looked = false;
+  for (const Kept& kept : kept_) {
+    if (!kept.directory || kept.name != spelled.directory) continue;
+    if (!looked && look(base.fd, directory, place.directory_stat) != 0) return -1;
+    looked = true;
+    const struct statx& now = place.directory_stat;
+    if (is_directory(now) && same_object(now, kept.stat) && now.stx_mnt_id == kept.stat.stx_mnt_id)
+      return kept.directory.get();
+  }
+  return -1;
 }
 
 void Walk::keep(const Spelled& spelled, Place& place) const {
   const bool one_step =
       spelled.directory.find('/') == std::string_view::npos && spelled.directory != "." && spelled.directory != "..";
   if (!one_step || spelled.last.empty()) return;
-  kept_.directory = std::move(place.owned);
-  kept_.name = spelled.directory;
-  kept_.stat = place.directory_stat;
+  Kept& oldest = kept_[next_kept_];
+  next_kept_ = (next_kept_ + 1) % kept_.size();
+  oldest.directory = std::move(place.owned);
+  oldest.name = spelled.directory;
+  oldest.stat = place.directory_stat;
 }
 
 Status Walk::see(Place& place) {

@@ -11,6 +11,7 @@
 
 #include <sys/stat.h>
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -69,18 +70,19 @@ class Walk {
   Result<Base> base_of(Caller& caller, int dirfd, const Spelled& spelled) const;
   Result<Place> quickly(Base& base, const Spelled& spelled, Glance glance) const;
   [[nodiscard]] bool shows_host(const struct statx& directory) const;
-  bool find_again(const Base& base, const Spelled& spelled, const char* directory, Place& place) const;
+  [[nodiscard]] int find_again(const Base& base, const Spelled& spelled, const char* directory, Place& place) const;
   void keep(const Spelled& spelled, Place& place) const;
 
   const View& view_;
   int proc_;
-  // The folder of the call before, where it was one step from its base.
+  // Folders of the last calls that were one step from their base. Several, because threads and processes take turns.
   struct Kept {
     std::string name;
     UniqueFd directory;
     struct statx stat {};
   };
-  mutable Kept kept_;
+  mutable std::array<Kept, 16> kept_;
+  mutable std::size_t next_kept_ = 0;
 };
 
 }  // namespace assent::resolve

@@ -5,6 +5,7 @@
 
 #include <optional>
 
+#include "base/start_thread.h"
 #include "base/sys.h"
 #include "notify/near_us.h"
 
@@ -69,7 +70,7 @@ Status BlockingOpens::launch(std::unique_ptr<Work> work) {
   Work& kept = *work;
   under_way_[kept.call] = std::move(work);
   notify::leave_cpu();
-  kept.thread = std::thread([this, &kept] {
+  auto thread = start_thread([this, &kept] {
     kept.outcome = kept.permit
                        ? broker_.perform_blocking(std::move(*kept.permit), kept.open, kept.target, kept.interrupt)
                        : broker_.open_for_reading(kept.open, kept.agent_view.get(), &kept.interrupt);
@@ -79,6 +80,11 @@ Status BlockingOpens::launch(std::unique_ptr<Work> work) {
     // The counter cannot overflow with so few threads, so this write cannot fail.
     [[maybe_unused]] const ssize_t n = ::write(wake_.get(), &one, sizeof one);
   });
+  if (!thread) {
+    under_way_.erase(kept.call);
+    return pass(std::move(thread));
+  }
+  kept.thread = std::move(*thread);
   return {};
 }
 

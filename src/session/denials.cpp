@@ -1,6 +1,8 @@
 #include "session/denials.h"
 
+#include <fcntl.h>
 #include <poll.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -28,17 +30,36 @@ std::string suggestion_of(const Judgement& judgement, Attendance attendance) {
   return "leave it as it is and tell the user";
 }
 
-// The agent chose what its descriptor 2 is, so writing there must neither wait nor raise a signal: one write of less
-// than PIPE_BUF bytes to something that says it has room.
+// What the agent prints on its terminal is read by the loop that would wait here, and a named pipe perhaps by nobody:
+// they are opened anew, so that our descriptor never waits and the agent's stays as it is. Somebody else's (the
+// terminal of whoever called su) we may not open, and neither the agent nor we are at its other end. None: nothing is
+// said.
+UniqueFd that_never_waits(int agents, const struct stat& is) {
+  const int flags = ::fcntl(agents, F_GETFL);
+  if (flags < 0 || (flags & O_ACCMODE) == O_RDONLY || (flags & O_PATH) != 0) return {};
+  if (S_ISFIFO(is.st_mode) || ::isatty(agents) == 1) {
+    const std::string path = "/proc/self/fd/" + std::to_string(agents);
+    UniqueFd anew(::open(path.c_str(), O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+    if (anew || is.st_uid == ::geteuid()) return anew;
+  }
+  return UniqueFd(::fcntl(agents, F_DUPFD_CLOEXEC, 0));
+}
+
+// The agent chose what its descriptor 2 is, so writing there must neither wait nor raise a signal.
 void write_to_stderr(const Judgement& judgement, const std::string& line) {
-  auto target = judgement.caller->descriptor(2);
+  auto agents = judgement.caller->descriptor(2);
+  struct stat is {};
+  if (!agents || ::fstat(agents->get(), &is) != 0) return;
+  const UniqueFd target = that_never_waits(agents->get(), is);
   if (!target) return;
-  pollfd ready{target->get(), POLLOUT, 0};
+  pollfd ready{target.get(), POLLOUT, 0};
   if (::poll(&ready, 1, 0) != 1 || (ready.revents & POLLOUT) == 0) return;
   const iovec bytes{const_cast<char*>(line.data()), std::min<std::size_t>(line.size(), 4096)};
-  // RWF_NOWAIT where the file can; a terminal or an old kernel's pipe cannot, and has just said that it has room.
-  if (::pwritev2(target->get(), &bytes, 1, -1, RWF_NOWAIT) < 0 && errno == EOPNOTSUPP) {
-    [[maybe_unused]] const ssize_t n = ::writev(target->get(), &bytes, 1);
+  // RWF_NOWAIT where the kernel can; of what cannot, a pipe may be full by now.
+  if (::pwritev2(target.get(), &bytes, 1, -1, RWF_NOWAIT) >= 0 || errno != EOPNOTSUPP) return;
+  const bool never_waits = (::fcntl(target.get(), F_GETFL) & O_NONBLOCK) != 0;
+  if (never_waits || S_ISREG(is.st_mode) || S_ISCHR(is.st_mode)) {
+    [[maybe_unused]] const ssize_t n = ::writev(target.get(), &bytes, 1);
   }
 }
 

@@ -57,6 +57,10 @@ void Gate::handle(const Call& call) {
     const Bind copy = *act;
     return bind(std::move(judgement), copy);
   }
+  if (const auto* act = std::get_if<Send>(&judgement.action)) {
+    const Send copy = *act;
+    return send(std::move(judgement), copy);
+  }
   if (const auto* act = std::get_if<Listen>(&judgement.action)) return listen(call, judgement.caller, *act);
   if (std::holds_alternative<ChangeDirectory>(judgement.action) ||
       std::holds_alternative<ChangeUmask>(judgement.action)) {
@@ -128,6 +132,7 @@ void Gate::file_call(Judgement&& judgement) {
 }
 
 void Gate::on_the_floor(Judgement&& judgement) {
+  if (judgement.calling) return bind_on_the_floor(std::move(judgement));
   const Zone zone = judgement.targets.empty() ? Zone::Read : judgement.targets.front().zone;
   std::optional<FloorProof> proof;
   if (std::holds_alternative<Open>(judgement.action)) {
@@ -138,9 +143,12 @@ void Gate::on_the_floor(Judgement&& judgement) {
     proof = rooms_.floor.proof(launch::CallKind::ChangeName, zone);
   }
   if (proof) return reply(judgement.call, Continue(*proof));
+  act_on_the_floor(std::move(judgement));
+}
 
-  // No proof: metadata (the kernel's own checks do not cover rewritten arguments there) or a kernel without Landlock.
-  // So we do it ourselves, on the pinned object; what is in the agent's own folders is the agent's.
+// No proof: metadata (the kernel's own checks do not cover rewritten arguments there) or a kernel without Landlock. So
+// we do it ourselves, on the pinned object; what is in the agent's own folders is the agent's.
+void Gate::act_on_the_floor(Judgement&& judgement) {
   const bool kernel_files =
       std::ranges::any_of(judgement.targets, [](const Target& t) { return t.zone == Zone::Kernel; });
   if (kernel_files) return reply(judgement.call, ReturnErrno{EPERM});
@@ -178,12 +186,31 @@ void Gate::open_to_read(Judgement&& judgement, const Open& open) {
   if (!started) reply(call, ReturnErrno{started.error().code});
 }
 
+// O_CREAT of a file that is there only reads it. So it is opened where the agent sees it: on the host's side nothing
+// covers what is hidden, and its descriptors lead past the read-only view.
+void Gate::open_what_is_there(Judgement&& judgement, const Open& open) {
+  if (auto code = rooms_.broker.foresee(judgement.action, judgement.targets))
+    return reply(judgement.call, ReturnErrno{*code});
+  Open read = open;
+  read.flags &= ~std::uint64_t{O_CREAT | O_EXCL};
+  read.mode = 0;
+  auto targets = rooms_.resolver.resolve(read, *judgement.caller);
+  if (!targets) return reply(judgement.call, ReturnErrno{targets.error().code});
+  if (!targets->front().exists()) return judge_again(std::move(judgement));  // it has gone meanwhile
+  judgement.targets = std::move(*targets);
+  open_to_read(std::move(judgement), read);
+}
+
 void Gate::decide(Judgement&& judgement) {
   resolve::Facts facts;
   if (rooms_.recoverable) facts.recoverable = rooms_.recoverable;
   auto subjects = resolve::subjects(judgement.action, judgement.targets, facts);
   identify(judgement);
   if (subjects.empty()) {  // changes nothing that rules are about
+    if (const auto* open = std::get_if<Open>(&judgement.action)) {
+      const Open copy = *open;
+      return open_what_is_there(std::move(judgement), copy);
+    }
     judgement.request.subject = std::move(subjects);
     judgement.decision = Decision{};
     judgement.decision.verdict = Verdict::Allow;
@@ -253,11 +280,34 @@ void Gate::weigh(Judgement&& judgement) {
   if (judgement.decision.verdict == Verdict::Deny || rooms_.denials.attendance() == Attendance::Nobody) {
     return deny(judgement, judgement.decision.error);
   }
+  ask(std::move(judgement));
+}
+
+void Gate::ask(Judgement&& judgement) {
   if (auto answer = rooms_.questions.already_answered(judgement)) {
     judgement.answer = std::move(answer);
     return resume(std::move(judgement));
   }
   rooms_.questions.ask(std::move(judgement));
+}
+
+// A yes is one to the part that was shown. What a rename replaces, or where it leads to, may want one of its own.
+bool Gate::wants_more(Judgement& judgement) const {
+  const auto* files = std::get_if<std::vector<FileSubject>>(&judgement.request.subject);
+  if (files == nullptr || files->size() < 2) return false;
+  judgement.agreed.push_back(judgement.decision.subject);
+  for (std::size_t i = 0; i < files->size(); ++i) {
+    if (std::ranges::find(judgement.agreed, i) != judgement.agreed.end()) continue;
+    Request part = judgement.request;
+    part.subject = std::vector<FileSubject>{files->at(i)};
+    const auto verdict = rooms_.policy.judge(part);
+    if (verdict.decision->verdict != Verdict::Ask) continue;
+    if (files->at(i).path == files->at(judgement.decision.subject).path) continue;  // the same, by another word
+    judgement.decision = *verdict.decision;
+    judgement.decision.subject = i;
+    return true;
+  }
+  return false;
 }
 
 void Gate::resume(Judgement judgement) {
@@ -269,6 +319,7 @@ void Gate::resume(Judgement judgement) {
     }
   }
   const Answer& answer = *judgement.answer;
+  if (answer.consent == Consent::Yes && wants_more(judgement)) return ask(std::move(judgement));
   if (answer.consent == Consent::Yes) return carry_out(std::move(judgement));
   deny(judgement, judgement.decision.error);
   if (answer.consent == Consent::Stop && events_.stop_agent) events_.stop_agent();
@@ -333,6 +384,11 @@ Result<broker::CallerFacts> Gate::facts_of(const Judgement& judgement) {
     if (!mask) return pass(std::move(mask));
     out.umask = *mask;
   }
+  // The kernel finds that no descriptor is left before it cuts the file; we would find it afterwards.
+  if (open != nullptr && (open->flags & O_TRUNC) != 0 && !judgement.targets.empty() &&
+      judgement.targets.front().exists() && !judgement.caller->has_free_descriptor()) {
+    return fail(EMFILE, "the caller has no descriptor left");
+  }
   if (std::holds_alternative<Truncate>(judgement.action)) {
     auto limits = judgement.caller->limits();
     if (!limits) return pass(std::move(limits));
@@ -343,7 +399,9 @@ Result<broker::CallerFacts> Gate::facts_of(const Judgement& judgement) {
 
 void Gate::finish(Judgement&& judgement, std::uint64_t sequence, broker::Outcome outcome) {
   const auto unkept = rooms_.vault != nullptr ? rooms_.vault->settle(sequence, outcome) : std::nullopt;
-  if (unkept) return keeping_failed(std::move(judgement), sequence, *unkept, std::get<ReturnErrno>(outcome.reply).code);
+  // What could not be put back is told below, and not judged again under another name.
+  if (unkept && outcome.stranded.empty())
+    return keeping_failed(std::move(judgement), sequence, *unkept, std::get<ReturnErrno>(outcome.reply).code);
   if (outcome.raced) {
     judgement.unkept.reset();
     judgement.copied = false;
@@ -360,8 +418,10 @@ void Gate::finish(Judgement&& judgement, std::uint64_t sequence, broker::Outcome
   auto replied = rooms_.listener.reply(judgement.call.id, outcome.reply, judgement.call.tid);
   if (!replied && recorded.error == 0 && replied.error().code != ENOENT) {
     recorded.error = replied.error().code;
-    if (!outcome.created.empty() && !judgement.targets.empty())
+    if (!outcome.created.empty() && !judgement.targets.empty()) {
       rooms_.broker.take_back(outcome, judgement.targets.front());
+      for (const auto& id : outcome.created) rooms_.own.forget(id);
+    }
   }
   // A log that cannot be written refuses every later act by itself.
   if (auto status = rooms_.log.outcome(sequence, recorded); !status && events_.trouble) events_.trouble(status.error());
@@ -384,11 +444,24 @@ void Gate::judge_again(Judgement&& judgement) {
   }
   judgement.targets.clear();
   judgement.answer.reset();
+  judgement.agreed.clear();
   file_call(std::move(judgement));
 }
 
-void Gate::remember(const Judgement& judgement, const broker::Outcome& outcome) {
+// An object counts as the session's own as long as we are told when it goes: its inode number is then given out again.
+void Gate::take_in(const Judgement& judgement, const broker::Outcome& outcome) {
+  // In the agent's own folders the kernel removes, and tells nobody.
+  if (outcome.created.empty() || resolve::where(judgement.targets) == resolve::Where::Floor) return;
+  const auto* open = std::get_if<Open>(&judgement.action);
+  if (open != nullptr && (open->flags & (O_TMPFILE & ~O_DIRECTORY)) != 0) {
+    const auto* descriptor = std::get_if<ReturnDescriptor>(&outcome.reply);
+    if (descriptor == nullptr || !nameless_.hold(descriptor->fd.get())) return;
+  }
   for (const auto& id : outcome.created) rooms_.own.add(id);
+}
+
+void Gate::remember(const Judgement& judgement, const broker::Outcome& outcome) {
+  take_in(judgement, outcome);
   for (const auto& id : outcome.removed) {
     rooms_.own.forget(id);
     touched_.erase(id);

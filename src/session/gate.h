@@ -24,6 +24,7 @@
 #include "session/freezes.h"
 #include "session/judgement.h"
 #include "session/name_lookups.h"
+#include "session/nameless_files.h"
 #include "session/process_exits.h"
 #include "session/questions.h"
 #include "session/relays.h"
@@ -64,7 +65,7 @@ class Gate {
     std::function<void(const Judgement&, int error)> judged;  // for --verbose; error 0: allowed
   };
 
-  Gate(Rooms rooms, Events events) : rooms_(rooms), events_(std::move(events)) {}
+  Gate(Rooms rooms, Events events) : rooms_(rooms), events_(std::move(events)), nameless_(rooms.loop) {}
 
   // The listener is readable. False: the last user of the filter is gone.
   bool serve(notify::Readiness readiness);
@@ -75,6 +76,8 @@ class Gate {
 
  private:
   void handle(const Call& call);
+  void ask(Judgement&& judgement);
+  bool wants_more(Judgement& judgement) const;  // true: it is about another part of the act now, which asks too
   void identify(Judgement& judgement);
   void observe(const Call& call, const resolve::CallerRef& caller, const Action& action);
   void check_access(const Judgement& judgement, const CheckAccess& check);
@@ -92,18 +95,28 @@ class Gate {
   int place(const Judgement& judgement, int socket);
   // gate_relay.cpp
   [[nodiscard]] bool needs_names(const Judgement& judgement) const;
+  [[nodiscard]] bool is_relayed(const Judgement& judgement) const;
   [[nodiscard]] std::vector<std::string> allowed_names(const Judgement& judgement) const;
   void connect_udp(Judgement judgement, const std::string& address);
-  void relay_datagrams(const Judgement& judgement, const Permit& permit);
+  void relay_datagrams(Judgement judgement, const Permit& permit);
   int relay(const std::shared_ptr<Judgement>& judgement, UniqueFd outer);
   void finish_connect(const Judgement& judgement, std::uint64_t sequence, int code);
+  // gate_send.cpp
+  void send(Judgement judgement, const Send& act);
+  void send_next(Judgement judgement);
+  void send_allowed(Judgement judgement, const Permit& permit);
+  [[nodiscard]] std::optional<net::Outside> datagrams_to(const Judgement& judgement, const std::string& address,
+                                                         NetSubject& subject) const;
   // gate_bind.cpp
   void bind(Judgement judgement, const Bind& act);
+  void bind_on_the_floor(Judgement&& judgement);
   void listen(const Call& call, const resolve::CallerRef& caller, const Listen& act);
   Result<net::AgentSocket> agent_socket(const resolve::Caller& caller, int number) const;
   void file_call(Judgement&& judgement);
   void on_the_floor(Judgement&& judgement);
+  void act_on_the_floor(Judgement&& judgement);
   void open_to_read(Judgement&& judgement, const Open& open);
+  void open_what_is_there(Judgement&& judgement, const Open& open);
   void decide(Judgement&& judgement);
   // What the policy says of the request: carried out, denied, or asked.
   void weigh(Judgement&& judgement);
@@ -123,9 +136,11 @@ class Gate {
   void refuse(const Judgement& judgement, const Error& error);
   void reply(const Call& call, Reply reply);
   void remember(const Judgement& judgement, const broker::Outcome& outcome);
+  void take_in(const Judgement& judgement, const broker::Outcome& outcome);
 
   Rooms rooms_;
   Events events_;
+  NamelessFiles nameless_;
   std::unordered_set<FileId, FileIdHash> touched_;  // the session was allowed to modify these already
   std::unordered_set<FileId, FileIdHash> hits_;     // were there before and were hit without a question
 };

@@ -58,6 +58,7 @@ void Gate::keeping_failed(Judgement judgement, std::uint64_t sequence, const Err
   judgement.unkept = "it cannot be undone: " + error.what;
   judgement.targets.clear();
   judgement.answer.reset();
+  judgement.agreed.clear();
   ++judgement.attempts;
   file_call(std::move(judgement));
 }

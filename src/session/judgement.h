@@ -24,6 +24,7 @@ struct Judgement {
   Request request;
   Decision decision;
   std::optional<Answer> answer;       // a human's, or a scope's that a human's answer opened
+  std::vector<std::size_t> agreed;    // the subjects of the request that such a yes was given to
   std::unique_ptr<Calling> calling;   // of connect and bind only
   std::optional<std::string> unkept;  // why the vault cannot keep what the act takes away: then a human must say yes
   bool copied = false;                // a worker has copied what is large

@@ -14,7 +14,8 @@ SubjectText subject_text(const Judgement& judgement) {
     if (net->protocol == NetSubject::Protocol::Unix) return {"connect", "unix:" + net->address, nullptr};
     const std::string& host = net->names.empty() ? net->address : net->names.front();
     const bool brackets = host.find(':') != std::string::npos;
-    return {"connect", (brackets ? "[" + host + "]" : host) + ":" + std::to_string(net->port), nullptr};
+    const std::string protocol = net->protocol == NetSubject::Protocol::Udp ? "udp:" : "";
+    return {"connect", protocol + (brackets ? "[" + host + "]" : host) + ":" + std::to_string(net->port), nullptr};
   }
   return {"exec", std::get<ExecSubject>(judgement.request.subject).path, nullptr};
 }

@@ -42,6 +42,7 @@ struct WhatIsTaken {
   Result operator()(const Connect&) const { return std::nullopt; }
   Result operator()(const Bind&) const { return std::nullopt; }
   Result operator()(const Listen&) const { return std::nullopt; }
+  Result operator()(const Send&) const { return std::nullopt; }
   Result operator()(const CheckAccess&) const { return std::nullopt; }
   Result operator()(const Exec&) const { return std::nullopt; }
   Result operator()(const ChangeDirectory&) const { return std::nullopt; }

@@ -5,6 +5,7 @@
 
 #include <utility>
 
+#include "base/start_thread.h"
 #include "base/sys.h"
 #include "notify/near_us.h"
 
@@ -29,15 +30,16 @@ Workers::~Workers() {
 }
 
 void Workers::start(std::function<void()> work, std::function<void()> done) {
-  if (under_way_.size() >= kMostThreads) {
-    work();
-    return done();
-  }
+  if (under_way_.size() >= kMostThreads) return waiting_.push_back({std::move(work), std::move(done)});
+  begin(work, std::move(done));
+}
+
+void Workers::begin(const std::function<void()>& work, std::function<void()> done) {
   const std::uint64_t number = next_++;
   Work& kept = under_way_[number];
   kept.done = std::move(done);
   notify::leave_cpu();
-  kept.thread = std::thread([this, number, work = std::move(work)] {
+  auto thread = start_thread([this, number, work] {
     work();
     const std::lock_guard lock(mutex_);
     finished_.push_back(number);
@@ -45,6 +47,14 @@ void Workers::start(std::function<void()> work, std::function<void()> done) {
     // The counter cannot overflow with so few threads, so this write cannot fail.
     [[maybe_unused]] const ssize_t n = ::write(wake_.get(), &one, sizeof one);
   });
+  if (thread) {
+    kept.thread = std::move(*thread);
+    return;
+  }
+  auto at_once = std::move(kept.done);
+  under_way_.erase(number);
+  work();
+  at_once();
 }
 
 void Workers::deliver() {
@@ -60,6 +70,11 @@ void Workers::deliver() {
     under_way_.erase(number);
     work.thread.join();
     work.done();
+  }
+  while (!waiting_.empty() && under_way_.size() < kMostThreads) {
+    const Waiting next = std::move(waiting_.front());
+    waiting_.pop_front();
+    begin(next.work, next.done);
   }
 }
 

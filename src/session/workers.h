@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -23,7 +24,7 @@ class Workers {
   Workers(const Workers&) = delete;
   Workers& operator=(const Workers&) = delete;
 
-  // With too much under way already, both are called at once.
+  // With too much under way already, it waits for its turn. Where no thread can be had, both are called at once.
   void start(std::function<void()> work, std::function<void()> done);
 
  private:
@@ -31,12 +32,18 @@ class Workers {
     std::thread thread;
     std::function<void()> done;
   };
+  struct Waiting {
+    std::function<void()> work;
+    std::function<void()> done;
+  };
   Workers(EventLoop& loop, UniqueFd wake) : loop_(loop), wake_(std::move(wake)) {}
+  void begin(const std::function<void()>& work, std::function<void()> done);
   void deliver();
 
   EventLoop& loop_;
   UniqueFd wake_;  // eventfd: something is finished
   std::unordered_map<std::uint64_t, Work> under_way_;
+  std::deque<Waiting> waiting_;
   std::uint64_t next_ = 1;
   std::mutex mutex_;
   std::vector<std::uint64_t> finished_;  // guarded by mutex_

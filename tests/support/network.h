@@ -59,8 +59,9 @@ class Services {
     if (name[0] != '@' && ::chmod(name.c_str(), 0777) != 0) std::abort();
     (type == SOCK_DGRAM ? datagrams_ : streams_).push_back(fd);
   }
-  // A name server: everything below "test" is at 198.51.100.2, and "big.test" at many more addresses. A name that
-  // begins with "denied" must not come here, and is counted.
+  // A name server: everything below "test" is at 198.51.100.2, and "big.test" at many more addresses.
+  // "metadata.rebind.test" and "host.rebind.test" are at addresses that are none of their business. A name that begins
+  // with "denied" must not come here, and is counted.
   void names(const std::string& address) {
     const int fd = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     bind_at(fd, inet(address, 53), sizeof(sockaddr_in));
@@ -90,6 +91,8 @@ class Services {
           const unsigned char record[] = {0xc0, 12, 0, 1, 0,   1,  0,   0,
                                           0,    30, 0, 4, 198, 51, 100, static_cast<unsigned char>(2 + i)};
           std::memcpy(buffer + end, record, sizeof record);
+          if (name == "metadata.rebind.test.") ::inet_pton(AF_INET, "169.254.169.254", buffer + end + 12);
+          if (name == "host.rebind.test.") ::inet_pton(AF_INET, "198.51.100.1", buffer + end + 12);
           end += sizeof record;
         }
         ::sendto(fd, buffer, end, 0, reinterpret_cast<const sockaddr*>(&from), length);
@@ -179,7 +182,7 @@ class Network {
           tell(ready);
           must(
               "ip link set lo up; until ip link set peer up 2>/dev/null; do sleep 0.02; done; ip addr add "
-              "198.51.100.2/24 dev peer");
+              "198.51.100.2/24 dev peer; ip addr add 169.254.169.254/32 dev peer");
           if (std::FILE* f = std::fopen("/proc/sys/net/ipv4/tcp_fastopen", "w")) {
             std::fputs("1027", f);  // a server without cookies
             std::fclose(f);
@@ -194,7 +197,8 @@ class Network {
         },
         [](pid_t child) {
           must("ip link add host type veth peer name peer netns " + std::to_string(child) +
-               "; ip addr add 198.51.100.1/24 dev host; ip link set host up; ip neigh add 198.51.100.99 lladdr "
+               "; ip addr add 198.51.100.1/24 dev host; ip link set host up; ip route add 169.254.169.254/32 dev host; "
+               "ip neigh add 198.51.100.99 lladdr "
                "02:00:00:00:00:63 dev host nud permanent");
         });
     if (std::FILE* f = std::fopen("/proc/sys/net/ipv4/tcp_fastopen", "w")) {
@@ -217,6 +221,7 @@ class Network {
         [&](int ready) {
           Services services(calls_);
           services.stream("127.0.0.1", 7001);
+          services.stream("198.51.100.1", 7001);
           services.unix_socket(folder + "/service.sock", SOCK_STREAM);
           services.unix_socket(folder + "/datagrams.sock", SOCK_DGRAM);
           services.unix_socket("@assent-test-service", SOCK_STREAM);

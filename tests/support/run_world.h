@@ -40,8 +40,18 @@ namespace fs = std::filesystem;
 
 enum class Who { Self, Ordinary };  // Ordinary: another user than root; only where we are root
 
+// Looked up once, by everyone() before any test: the look-up takes locks that another thread of the test may hold when
+// a child is forked, and the child would wait for them for ever.
+inline uid_t ordinary_uid() {
+  static const uid_t uid = [] {
+    const passwd* user = ::getpwnam("tester");
+    return user != nullptr ? user->pw_uid : 65534;
+  }();
+  return uid;
+}
+
 inline std::vector<Who> everyone() {
-  if (::geteuid() == 0 && ::getpwnam("tester") != nullptr) return {Who::Self, Who::Ordinary};
+  if (::geteuid() == 0 && ordinary_uid() != 65534) return {Who::Self, Who::Ordinary};
   return {Who::Self};
 }
 
@@ -49,16 +59,15 @@ inline std::string name(Who who) { return who == Who::Self ? "Self" : "Ordinary"
 
 inline void PrintTo(Who who, std::ostream* out) { *out << name(who); }
 
-inline uid_t ordinary_uid() {
-  const passwd* user = ::getpwnam("tester");
-  return user != nullptr ? user->pw_uid : 65534;
-}
-
 // For good: only in a child.
 inline void become(Who who) {
   if (who == Who::Self) return;
   const uid_t uid = ordinary_uid();
-  if (::setgroups(0, nullptr) != 0 || ::setresgid(uid, uid, uid) != 0 || ::setresuid(uid, uid, uid) != 0) ::_exit(99);
+  // The bare calls: glibc's take locks that another thread of the test may have held when it was forked.
+  if (::syscall(SYS_setgroups, 0, nullptr) != 0 || ::syscall(SYS_setresgid, uid, uid, uid) != 0 ||
+      ::syscall(SYS_setresuid, uid, uid, uid) != 0) {
+    ::_exit(99);
+  }
   ::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
 }
 
@@ -77,6 +86,12 @@ inline std::string get(const std::string& path) {
 inline bool there(const std::string& path) {
   struct stat stat {};
   return ::lstat(path.c_str(), &stat) == 0;
+}
+
+// How many times slower than usual this machine is (emulated, or under a sanitizer): only limits of time grow with it.
+inline int slowness() {
+  const char* times = ::getenv("ASSENT_TEST_SLOWNESS");
+  return times != nullptr ? std::max(1, std::atoi(times)) : 1;
 }
 
 inline std::string assent_binary() {
@@ -291,7 +306,7 @@ class World {
     std::thread busy([&] { meanwhile(child); });
     Outcome outcome;
     std::array<pollfd, 2> wait{pollfd{out[0], POLLIN, 0}, pollfd{err[0], POLLIN, 0}};
-    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(patience);
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(patience * slowness());
     while (wait[0].fd >= 0 || wait[1].fd >= 0) {
       if (std::chrono::steady_clock::now() > deadline) {
         ADD_FAILURE() << "still running after " << patience << " s: " << argv[0];

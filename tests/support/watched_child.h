@@ -86,16 +86,19 @@ class WatchedChild {
 
   // The exit status; 1000 + the signal where it died of one.
   int wait() {
-    int status = 0;
-    if (::waitpid(pid_, &status, 0) != pid_) return -1;
+    int status = status_;
+    if (!ended_ && ::waitpid(pid_, &status, 0) != pid_) return -1;
     ended_ = true;
     return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
   }
+  // Older kernels (6.1) count a dead process as a user of its filter until it is reaped.
+  void reap_if_dead() { ended_ = ended_ || ::waitpid(pid_, &status_, WNOHANG) == pid_; }
 
  private:
   pid_t pid_ = -1;
   UniqueFd listener_;
   bool ended_ = false;
+  int status_ = 0;
 };
 
 }  // namespace assent::test

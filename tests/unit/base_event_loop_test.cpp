@@ -152,11 +152,11 @@ TEST(EventLoop, AFailedSecondAddKeepsTheFirstHandler) {
 TEST(EventLoop, TimersRunInTheOrderTheyAreDue) {
   EventLoop loop = make_loop();
   std::vector<int> order;
-  loop.after(20ms, [&] {
+  loop.after(600ms, [&] {  // far apart, for each counts from its own call
     order.push_back(2);
     loop.stop();
   });
-  loop.after(5ms, [&] { order.push_back(1); });
+  loop.after(300ms, [&] { order.push_back(1); });
   loop.after(0ms, [&] { order.push_back(0); });
   ASSERT_TRUE(loop.run());
   EXPECT_EQ(order, (std::vector<int>{0, 1, 2}));
@@ -194,6 +194,33 @@ TEST(EventLoop, ATimerMayCancelAnotherThatIsDueAndSetNewOnes) {
   std::this_thread::sleep_for(3ms);  // both are due in the same round
   ASSERT_TRUE(loop.run());
   EXPECT_FALSE(ran);
+}
+
+TEST(EventLoop, ATimerThatIsDueSoonerIsNotHeldUpByOneThatWasSetBefore) {
+  EventLoop loop = make_loop();
+  bool late = false;
+  loop.after(std::chrono::hours(1), [&] { late = true; });
+  ASSERT_TRUE(loop.run_once(0ns));
+  loop.after(1ms, [&] { loop.stop(); });
+  ASSERT_TRUE(loop.run());
+  EXPECT_FALSE(late);
+}
+
+TEST(EventLoop, TheTimersAfterOneThatWasCancelledStillRun) {
+  EventLoop loop = make_loop();
+  const auto first = loop.after(1ms, [] {});
+  ASSERT_TRUE(loop.run_once(0ns));
+  loop.cancel(first);
+  int ran = 0;
+  loop.after(2ms, [&] {
+    ++ran;
+    loop.after(1ms, [&] {
+      ++ran;
+      loop.stop();
+    });
+  });
+  ASSERT_TRUE(loop.run());
+  EXPECT_EQ(ran, 2);
 }
 
 TEST(EventLoop, StopFromAHandlerEndsTheRun) {
@@ -261,12 +288,12 @@ TEST(EventLoopDirect, IsServedBesideEpollAndTimers) {
     (void)!::read(other_read.get(), &byte, 1);
   }));
   ASSERT_FALSE(loop.add_direct(other_read.get(), [](std::uint32_t) {})) << "only one can be polled directly";
-  loop.after(std::chrono::milliseconds(1), [&] { seen.emplace_back("timer"); });
 
   ASSERT_EQ(::write(direct_write.get(), "x", 1), 1);
   ASSERT_EQ(::write(other_write.get(), "x", 1), 1);
   ASSERT_TRUE(loop.run_once());
   EXPECT_EQ(seen, (std::vector<std::string>{"direct", "epoll"}));
+  loop.after(std::chrono::milliseconds(1), [&] { seen.emplace_back("timer"); });
   ASSERT_TRUE(loop.run_once());
   EXPECT_EQ(seen.back(), "timer");
   direct_write.reset();

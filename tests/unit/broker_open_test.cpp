@@ -351,6 +351,32 @@ TEST(BrokerTruncate, CutsAndGrowsAndHonoursTheCallersLimit) {
   EXPECT_EQ(0, code_of(desk.act(Truncate{at(temp / "a"), 50}, target(temp / "a"), {.file_size_limit = 10})));
 }
 
+TEST(BrokerTruncate, IsNotKeptWaitingByALease) {
+  const Folder temp;
+  write_file(temp / "a", "text");
+  const UniqueFd reader(::open((temp / "a").c_str(), O_RDONLY));
+  const auto before = ::signal(SIGIO, SIG_IGN);
+  ASSERT_EQ(0, ::fcntl(reader.get(), F_SETLEASE, F_RDLCK));
+  Desk desk;
+  EXPECT_EQ(EAGAIN, code_of(desk.act(Truncate{at(temp / "a"), 2}, target(temp / "a"))));
+  EXPECT_EQ("text", read_file(temp / "a"));
+  ASSERT_EQ(0, ::fcntl(reader.get(), F_SETLEASE, F_UNLCK));
+  EXPECT_EQ(0, code_of(desk.act(Truncate{at(temp / "a"), 2}, target(temp / "a"))));
+  ::signal(SIGIO, before);
+}
+
+TEST(BrokerOpen, WhatIsHiddenIsNeverHandedOut) {
+  const Folder temp;
+  write_file(temp / "secret", "secret");
+  Desk desk;
+  for (const int flags : {O_RDONLY | O_CREAT, O_RDWR, O_WRONLY | O_TRUNC}) {
+    Target secret = target(temp / "secret");
+    secret.hidden = true;
+    EXPECT_EQ(EACCES, code_of(desk.act(how(temp / "secret", static_cast<unsigned>(flags)), std::move(secret))));
+  }
+  EXPECT_EQ("secret", read_file(temp / "secret"));
+}
+
 TEST(BrokerTruncate, AnswersAsTheKernelDoes) {
   const Folder temp;
   write_file(temp / "a", "text");

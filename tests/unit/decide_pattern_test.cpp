@@ -3,6 +3,7 @@
 #include <fnmatch.h>
 #include <gtest/gtest.h>
 
+#include <array>
 #include <random>
 #include <string>
 
@@ -73,6 +74,30 @@ TEST(Pattern, TheFastWaysMeanTheSameAsTheGlobTheyStandFor) {
   EXPECT_TRUE(matches("**/.git/hooks/**", "/.git/hooks/x"));
   EXPECT_TRUE(matches("**/.git/hooks/**", "/p/.git/hooks/x/y"));
   EXPECT_FALSE(matches("**/.git/hooks/**", "/p/.git/hooks"));
+}
+
+TEST(Pattern, MatchingAboveMeansThePathOrAFolderThatItLiesIn) {
+  constexpr std::string_view kPatterns[] = {"/a",  "/a/b", "/a/**",   "b",      "**/b",  "**/a/b", "/a/**/b", "/a/*/b",
+                                            "*.c", "/**",  "/*.c/**", "[ab].c", "/a*/b", "/",      "a.*",     "**/*.c"};
+  std::mt19937 random(11);
+  int matched = 0;
+  for (const auto pattern : kPatterns) {
+    const auto compiled = Pattern::compile(pattern, Pattern::Over::Path, kPlaces);
+    ASSERT_TRUE(compiled) << pattern;
+    for (int round = 0; round < 2000; ++round) {
+      std::string path;
+      for (auto depth = random() % 5; depth > 0; --depth) {
+        path += '/';
+        path += std::array{"a", "b", "ab", "b.c", "x"}[random() % 5];
+      }
+      bool above = false;
+      for (std::string part = path; part.size() > 1; part.resize(part.rfind('/'))) above |= compiled->matches(part);
+      if (path.empty()) path = "/";
+      ASSERT_EQ(compiled->matches_above(path), above) << pattern << " above " << path;
+      matched += above ? 1 : 0;
+    }
+  }
+  EXPECT_GT(matched, 1000);
 }
 
 TEST(Pattern, SetsAndBracesChoose) {

@@ -107,6 +107,19 @@ TEST_F(PolicyTest, TheStrictestOfSeveralSubjectsDecidesAndIsNamed) {
   EXPECT_EQ(decision.subject, 1u);
 }
 
+TEST_F(PolicyTest, NoRuleLeadsToASocketOfAssentItself) {
+  options_.profiles = {file("p.toml", kHead + "[[net]]\nhosts = [\"unix:/**\"]\naction = \"allow\"\n")};
+  options_.allow_hosts = {"unix:" + root_ + "/state/assentd.sock"};
+  const Policy policy = load();
+  const auto reaches = [&](const std::string& path) {
+    Request out;
+    out.subject = NetSubject{NetSubject::Protocol::Unix, path, 0, {}};
+    return policy.decide(out).verdict == Verdict::Allow;
+  };
+  EXPECT_TRUE(reaches(root_ + "/other.sock"));
+  EXPECT_FALSE(reaches(root_ + "/state/assentd.sock"));
+}
+
 TEST_F(PolicyTest, ARequestThatNamesNothingIsDenied) { EXPECT_EQ(load().decide(request({})).verdict, Verdict::Deny); }
 
 TEST_F(PolicyTest, AcrossLayersTheStrictestWins) {

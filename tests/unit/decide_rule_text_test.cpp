@@ -69,6 +69,14 @@ TEST(RuleText, NoNameBreaksOutOfTheRule) {
   }
 }
 
+TEST(RuleText, ARuleAboutDatagramsSaysSo) {
+  const Profile udp = parsed(allowing_rule(question("udp:[2001:db8::1]:123", "connect"), "r", "c").value());
+  ASSERT_EQ(udp.net_rules.size(), 1u);
+  EXPECT_EQ(udp.net_rules[0].udp, true);
+  EXPECT_FALSE(parsed(allowing_rule(question("a.test:123", "connect"), "r", "c").value()).net_rules[0].udp);
+  EXPECT_FALSE(allowing_rule(question("udp:unix:/x", "connect"), "r", "c"));
+}
+
 TEST(RuleText, ATreeThatWasShownIsAllowedWholly) {
   auto asked = question("/p/build/a.o");
   asked.radius.emplace();

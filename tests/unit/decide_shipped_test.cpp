@@ -27,6 +27,41 @@ TEST(Shipped, TheFourOfEveryDayAreThere) {
   }
 }
 
+// A session reads them without their comments and tests: that must change nothing of what they rule.
+TEST(Shipped, NothingButTestsFollowsTheFirstTest) {
+  for (const auto& shipped : shipped_profiles()) {
+    const auto tests = shipped.text.find("\n[[test]]");
+    if (tests == std::string_view::npos) continue;
+    std::string_view rest = shipped.text.substr(tests + 1);
+    while (!rest.empty()) {
+      const auto line = rest.substr(0, rest.find('\n'));
+      rest.remove_prefix(std::min(rest.size(), line.size() + 1));
+      if (line.starts_with('[')) EXPECT_TRUE(line.starts_with("[[test]]")) << shipped.name << ": " << line;
+    }
+    EXPECT_EQ(shipped.text.find("\"\"\""), std::string_view::npos) << "a # in a text of several lines is no comment";
+    EXPECT_EQ(shipped.text.find("'''"), std::string_view::npos);
+  }
+}
+
+TEST(Shipped, WithoutTestsAndCommentsTheRulesStandOnTheSameLines) {
+  for (const auto& shipped : shipped_profiles()) {
+    Problems problems;
+    const Profile whole = parse_profile(shipped.text, "a.toml", problems);
+    const Profile rules = parse_profile(rules_of(shipped.text), "a.toml", problems);
+    EXPECT_TRUE(problems.empty()) << shipped.name;
+    EXPECT_TRUE(rules.tests.empty());
+    EXPECT_EQ(rules.name, whole.name);
+    EXPECT_EQ(rules.description, whole.description);
+    ASSERT_EQ(rules.file_rules.size(), whole.file_rules.size()) << shipped.name;
+    for (std::size_t i = 0; i < whole.file_rules.size(); ++i)
+      EXPECT_EQ(rules.file_rules[i].say.at.line, whole.file_rules[i].say.at.line);
+    ASSERT_EQ(rules.net_rules.size(), whole.net_rules.size()) << shipped.name;
+    for (std::size_t i = 0; i < whole.net_rules.size(); ++i)
+      EXPECT_EQ(rules.net_rules[i].say.at.line, whole.net_rules[i].say.at.line);
+    ASSERT_EQ(rules.exec_rules.size(), whole.exec_rules.size()) << shipped.name;
+  }
+}
+
 TEST(Shipped, EveryProfileLoadsAndItsOwnTestsHold) {
   for (const auto& shipped : shipped_profiles()) {
     const auto policy = Policy::load(options_for(shipped.name));

@@ -2,6 +2,8 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include "base/kernel_abi.h"
+#include "base/sys.h"
 #include "support/resolve_world.h"
 
 namespace assent::resolve {
@@ -22,11 +24,15 @@ class CallersTest : public ::testing::Test {
     EXPECT_TRUE(found);
     return found ? *found : nullptr;
   }
+  // Of a thread that is not its process's first, nothing is kept where the kernel cannot hold it (before Linux 6.9).
+  static bool threads_can_be_held() { return sys::pidfd_open(::gettid(), abi::kPidfdThread).has_value(); }
+  // The arguments are there a little later than the program.
   void wait_for_sleep() const {
-    const std::string exe = "/proc/" + std::to_string(world_.tid()) + "/exe";
+    const std::string folder = "/proc/" + std::to_string(world_.tid());
     for (int i = 0; i < 1000; ++i) {
-      const auto now = sys::readlinkat(AT_FDCWD, exe.c_str());
-      if (now && now->find("unit_resolve") == std::string::npos) return;
+      const auto now = sys::readlinkat(AT_FDCWD, (folder + "/exe").c_str());
+      const auto words = sys::read_file(AT_FDCWD, (folder + "/cmdline").c_str());
+      if (now && now->find("unit_resolve") == std::string::npos && words && words->starts_with("sleep")) return;
       ::usleep(2000);
     }
     FAIL() << "the program inside did not change";
@@ -91,7 +97,7 @@ TEST_F(CallersTest, WhileAChangeIsOnItsWayNobodyOfTheProcessKeepsADirectory) {
   // The one that changes it calls again: from now on it may be kept.
   pin(world_.tid());
   EXPECT_EQ(path(*other), world_.project("src"));
-  EXPECT_EQ(fd(*other), fd(*other));
+  if (threads_can_be_held()) EXPECT_EQ(fd(*other), fd(*other));
 }
 
 TEST_F(CallersTest, AChangeOfTheOnlyThreadIsDoneWhenAThreadStartedSinceCalls) {
@@ -102,7 +108,7 @@ TEST_F(CallersTest, AChangeOfTheOnlyThreadIsDoneWhenAThreadStartedSinceCalls) {
   const CallerRef worker = pin(world_.outer(world_.new_thread()));
   EXPECT_EQ(path(*worker), world_.project("src"));
   const int kept = fd(*worker);
-  EXPECT_EQ(fd(*worker), kept) << "the directory is opened at each call";
+  if (threads_can_be_held()) EXPECT_EQ(fd(*worker), kept) << "the directory is opened at each call";
 }
 
 TEST_F(CallersTest, TheAncestorsOfSiblingsAreTheSame) {

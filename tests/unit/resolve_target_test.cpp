@@ -321,6 +321,29 @@ TEST_F(Resolving, AFolderThatWasExchangedSinceTheLastCallIsNotTakenForItsPredece
   EXPECT_EQ(error(Remove{at("src/x")}), ENOTDIR);
 }
 
+TEST_F(Resolving, FoldersThatCallersNameInTurnAreToldApartAlsoWhenTheyChangePlaces) {
+  const auto name = [](int i) { return "in-turn-" + std::to_string(i); };
+  constexpr int kFolders = 20;  // more than are kept
+  for (int i = 0; i < kFolders; ++i) {
+    fs::create_directory(world_.project(name(i)));
+    write_file(world_.project(name(i) + "/x"), name(i));
+  }
+  const auto all_are_found = [&] {
+    for (int round = 0; round < 2; ++round) {
+      for (int i = 0; i < kFolders; ++i) {
+        const Target target = one(Remove{at(name(i) + "/x")});
+        EXPECT_EQ(target.id.inode, inode(world_.project(name(i) + "/x"))) << i;
+        EXPECT_EQ(target.parent->id.inode, inode(world_.project(name(i)))) << i;
+      }
+    }
+  };
+  all_are_found();
+  fs::rename(world_.project(name(0)), world_.project("aside"));
+  fs::rename(world_.project(name(19)), world_.project(name(0)));
+  fs::rename(world_.project("aside"), world_.project(name(19)));
+  all_are_found();
+}
+
 TEST_F(Resolving, AnOwnLinkIsFollowedWhereTheKernelFollowsLinksAndNowhereElse) {
   write_file(world_.project("made"), "mine");
   fs::create_symlink("a.txt", world_.project("link"));

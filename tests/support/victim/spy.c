@@ -25,6 +25,27 @@ static int look(const char* way, const char* file, int folder) {
   const char* slash = strrchr(file, '/');
   const char* name = slash != NULL ? slash + 1 : file;
   if (strcmp(way, "open") == 0) return read_and_close(syscall(SYS_open, file, O_RDONLY));
+  // O_CREAT of a file that is there only reads it, but is a call that the gate carries out.
+  if (strcmp(way, "open-creat") == 0) return read_and_close(syscall(SYS_open, file, O_RDONLY | O_CREAT, 0600));
+  if (strcmp(way, "open-creat-anything") == 0) {
+    const long fd = syscall(SYS_open, file, O_RDONLY | O_CREAT, 0600);
+    char byte;
+    return fd >= 0 && syscall(SYS_read, fd, &byte, 1) == 1;
+  }
+  if (strcmp(way, "openat2-creat") == 0) {
+    struct open_how how = {.flags = O_RDONLY | O_CREAT | O_NOFOLLOW, .mode = 0600};
+    return read_and_close(syscall(SYS_openat2, folder, name, &how, sizeof how));
+  }
+  if (strcmp(way, "open-both") == 0) return read_and_close(syscall(SYS_open, file, O_RDWR));
+  if (strcmp(way, "reopen-creat") == 0) {
+    const long pinned = syscall(SYS_openat, folder, name, O_PATH | O_NOFOLLOW);
+    if (pinned < 0) return 0;
+    char path[64];
+    snprintf(path, sizeof path, "/proc/self/fd/%ld", pinned);
+    const int seen = read_and_close(syscall(SYS_open, path, O_RDONLY | O_CREAT, 0600));
+    syscall(SYS_close, pinned);
+    return seen;
+  }
   if (strcmp(way, "openat") == 0) return read_and_close(syscall(SYS_openat, folder, name, O_RDONLY));
   if (strcmp(way, "openat2") == 0) {
     struct open_how how = {.flags = O_RDONLY};

@@ -32,7 +32,8 @@ int main(int argc, char** argv) {
     const char* name;
     int (*run)(int, char**);
   } kMains[] = {{"race", race_main},       {"swap", swap_main}, {"act", single_main}, {"kernel", kernel_main},
-                {"process", process_main}, {"spy", spy_main},   {"vault", vault_main}};
+                {"process", process_main}, {"spy", spy_main},   {"vault", vault_main},
+                {"reuse", reuse_main},     {"stall", stall_main}};
   for (unsigned i = 0; argc > 1 && i < sizeof kMains / sizeof kMains[0]; ++i) {
     if (strcmp(argv[1], kMains[i].name) == 0) return kMains[i].run(argc - 2, argv + 2);
   }

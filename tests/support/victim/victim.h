@@ -29,3 +29,5 @@ int kernel_main(int argc, char** argv);   // deny-list, io-uring, int80, x32, li
 int process_main(int argc, char** argv);  // storms of signals, processes, killing
 int spy_main(int argc, char** argv);      // reading what is hidden
 int vault_main(int argc, char** argv);    // vault HOW FILE: changing what was deleted
+int reuse_main(int argc, char** argv);    // reuse HOW FOLDER SECONDS: passing for what the session made
+int stall_main(int argc, char** argv);    // stall HOW ...: keeping whoever acts for it waiting
