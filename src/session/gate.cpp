@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/remote_memory.h"
+#include "base/show.h"
 #include "base/sys.h"
 #include "broker/arguments.h"
 #include "decode/decode.h"
@@ -431,7 +432,7 @@ void Gate::finish(Judgement&& judgement, std::uint64_t sequence, broker::Outcome
           EEXIST,
           fmt::format(
               "a file was set aside as {} and could not be put back, its name was taken; 'assent doctor' tries again",
-              name)});
+              show(name))});
     }
   }
   if (events_.judged) events_.judged(judgement, recorded.error);

@@ -55,11 +55,12 @@ using namespace std::chrono_literals;
 constexpr auto kFlushEvery = 50ms;
 
 // A word for the head of each question of this session that the agent never sees: eight letters, about 26 bits.
-std::string new_mark() {
+Result<std::string> new_mark() {
   constexpr std::string_view kConsonants = "bcdfghjklmnprstvwz";
   constexpr std::string_view kVowels = "aeiou";
   std::array<std::uint8_t, 8> random{};
-  if (::getrandom(random.data(), random.size(), 0) != static_cast<ssize_t>(random.size())) return "assent";
+  if (::getrandom(random.data(), random.size(), 0) != static_cast<ssize_t>(random.size()))
+    return sys::last_error("cannot get random bytes");
   std::string out;
   for (std::size_t i = 0; i < random.size(); ++i) {
     const auto letters = i % 2 == 0 ? kConsonants : kVowels;
@@ -248,7 +249,9 @@ Result<std::unique_ptr<approve::Approver>> Session::terminal_prompt() {
   approve::PromptOptions prompt;
   const char* no_colour = ::getenv("NO_COLOR");
   prompt.colour = no_colour == nullptr || no_colour[0] == '\0' ? approve::Colour::Yes : approve::Colour::No;
-  prompt.mark = new_mark();
+  auto mark = new_mark();
+  if (!mark) return pass(std::move(mark));
+  prompt.mark = std::move(*mark);
   prompt.bell = policy_->settings().notify.bell.value_or(false);
   if (options_.loudness != Loudness::Quiet)
     tell(fmt::format("questions of assent carry the word {}; the agent does not know it", prompt.mark));
@@ -593,7 +596,7 @@ Early Early::begin() {
 // What is left of a session that has ended is left to the kernel, which takes it back faster, threads and all: what
 // must be done in order, end() has done.
 Result<int> run(const RunOptions& options, Early early) {
-  static Session* ended = nullptr;
+  [[maybe_unused]] static Session* ended = nullptr;
   auto session = std::make_unique<Session>(options, std::move(early));
   auto status = session->run();
   if (status) ended = session.release();

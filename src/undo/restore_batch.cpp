@@ -8,6 +8,7 @@
 #include "base/sys.h"
 #include "undo/object.h"
 #include "undo/restorer.h"
+#include "undo/vault_parts.h"
 
 namespace assent::undo {
 
@@ -16,7 +17,6 @@ namespace {
 constexpr std::size_t kMost = 1024;
 
 std::string_view folder_part(const std::string& path) { return std::string_view(path).substr(0, path.rfind('/')); }
-const char* name_part(const std::string& path) { return path.c_str() + path.rfind('/') + 1; }
 
 }  // namespace
 
@@ -40,8 +40,7 @@ bool Restorer::joins_batch(const Record& record) {
     batch_.kept = *kept;
   }
   const bool out = record.kind == Kind::Removed;
-  auto stat =
-      out ? sys::statx(batch_.kept, name_part(record.place)) : sys::statx(batch_.outside, name_part(record.path));
+  auto stat = out ? sys::statx(batch_.kept, name_in(record.place)) : sys::statx(batch_.outside, name_in(record.path));
   if (!stat || !same_object(sys::id_of(*stat), record.id)) return false;
   if (!out && changed_since(*stat)) return false;
   batch_.records.push_back(&record);
@@ -65,8 +64,8 @@ void Restorer::move_batch() {
   for (std::size_t i = 0; i < records.size(); ++i) {
     const Record& record = *records[i];
     const bool out = record.kind == Kind::Removed;
-    const char* kept = name_part(record.place);
-    const char* outside = name_part(record.path);
+    const char* kept = name_in(record.place);
+    const char* outside = name_in(record.path);
     // Nothing is ever replaced: what is in the way is looked at afterwards.
     const int code = out ? rename_noreplace(batch_.kept, kept, batch_.outside, outside)
                          : rename_exactly(record.id, batch_.outside, outside, batch_.kept, kept);

@@ -85,7 +85,7 @@ Status Vault::keep_content(int object, const Target& judged, std::uint64_t seque
     if (!noted) make_void(record);
   }
   if (!noted) {
-    if (auto objects = stores_[copy->store].objects()) ::unlinkat(*objects, object_name(copy->place), 0);
+    if (auto objects = stores_[copy->store].objects()) ::unlinkat(*objects, name_in(copy->place), 0);
     unkept_.try_emplace(sequence, noted.error());
     return noted;
   }
@@ -189,13 +189,13 @@ std::optional<Vault::Copy> Vault::take_prepared(const struct statx& now) {
   prepared_.erase(found);
   if (stamp(prepared.stat.stx_mtime) == stamp(now.stx_mtime) && prepared.stat.stx_size == now.stx_size)
     return Copy{prepared.store, prepared.place, prepared.how};
-  if (auto objects = stores_[prepared.store].objects()) ::unlinkat(*objects, object_name(prepared.place), 0);
+  if (auto objects = stores_[prepared.store].objects()) ::unlinkat(*objects, name_in(prepared.place), 0);
   return std::nullopt;
 }
 
 void Vault::drop_prepared() {
   for (const auto& [id, prepared] : prepared_) {
-    if (auto objects = stores_[prepared.store].objects()) ::unlinkat(*objects, object_name(prepared.place), 0);
+    if (auto objects = stores_[prepared.store].objects()) ::unlinkat(*objects, name_in(prepared.place), 0);
   }
   prepared_.clear();
 }

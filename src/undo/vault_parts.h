@@ -21,8 +21,8 @@ inline std::string child(const std::string& folder, const std::string& name) {
 
 inline std::uint64_t disk_bytes(const struct statx& stat) { return S_ISREG(stat.stx_mode) ? stat.stx_blocks * 512 : 0; }
 
-// The name of a copy in its store's folder of objects.
-inline const char* object_name(const std::string& place) { return place.c_str() + place.rfind('/') + 1; }
+// The last name of a path, or of a place in a store.
+inline const char* name_in(const std::string& path) { return path.c_str() + path.rfind('/') + 1; }
 
 // Two mounts of one file system differ in nothing but the mount; the agent's mounts map to the host's.
 inline std::uint64_t mount_key(const Directory& directory) {

@@ -220,7 +220,7 @@ Result<Removal> Vault::copy_in(const Directory& directory, const std::string& at
     if (S_ISREG(stat.stx_mode)) {
       auto objects = stores_[copy->store].objects();
       if (!objects) return refuse(objects.error().code);
-      auto file = sys::openat(*objects, object_name(copy->place), O_RDONLY | O_NOFOLLOW);
+      auto file = sys::openat(*objects, name_in(copy->place), O_RDONLY | O_NOFOLLOW);
       if (!file || ::fdatasync(file->get()) != 0) return refuse(file ? errno : file.error().code);
     }
     step(Step::Copied);
