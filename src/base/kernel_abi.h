@@ -67,7 +67,6 @@ inline constexpr int kSockSndbufLock = 1;
 inline constexpr int kSockRcvbufLock = 2;
 
 // Landlock rights beyond the 6.1 headers (ABI 2).
-inline constexpr std::uint64_t kLandlockFsTruncate = 1ULL << 14;  // ABI 3, 6.2
 inline constexpr std::uint64_t kLandlockFsIoctlDev = 1ULL << 15;  // ABI 5, 6.10
 inline constexpr std::uint64_t kLandlockNetBindTcp = 1ULL << 0;   // ABI 4, 6.7
 inline constexpr std::uint64_t kLandlockNetConnectTcp = 1ULL << 1;

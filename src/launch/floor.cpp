@@ -21,7 +21,6 @@ bool changes_files(CallKind kind) {
   switch (kind) {
     case CallKind::ChangeName:
     case CallKind::OpenForWrite:
-    case CallKind::TruncatePath:
       return true;
     case CallKind::Observe:
     case CallKind::Exec:
@@ -61,9 +60,6 @@ bool Floor::harmless(CallKind kind) const {
       // As above, but /proc/self/fd/N of a host's file that the agent holds (read-only standard input, an approved
       // write, a pre-image in the vault) opens it anew on the host's writable mount. Only Landlock refuses that.
       return facts_.read_only_view && facts_.landlock;
-    case CallKind::TruncatePath:
-      // The same through truncate("/proc/self/fd/N"), a right of its own that Landlock has since ABI 3.
-      return facts_.read_only_view && facts_.landlock && facts_.landlock_abi >= 3;
     case CallKind::OpenForRead:
       // Only asked behind the read gate. Landlock itself withholds what is masked and what replaces it.
       return facts_.landlock && facts_.reads_gated;
@@ -77,9 +73,10 @@ bool Floor::harmless(CallKind kind) const {
   return false;
 }
 
-// There is no proof for metadata (mode, owner, times, attributes, flags): Landlock does not stop it, and a descriptor
-// of the host's file leads to it past the read-only view. None for connect either: the address can be rewritten, and
-// a unix socket's path is not stopped by a read-only mount.
+// There is no proof for metadata (mode, owner, times, attributes, flags) and none for truncate(2) and what else can
+// truncate without a right to write: Landlock does not stop it, and a descriptor of the host's file leads to it past
+// the read-only view. None for connect either: the address can be rewritten, and a unix socket's path is not stopped by
+// a read-only mount.
 std::optional<FloorProof> Floor::proof(CallKind kind, Zone zone) const {
   if (!harmless(kind)) return std::nullopt;
   if (changes_files(kind) && !agents_own_to_change(zone)) return std::nullopt;

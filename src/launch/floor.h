@@ -15,8 +15,7 @@ struct FloorFacts {
   bool read_only_view = false;   // writing into the project, /, /proc/sys through the agent's mounts
   bool no_capabilities = false;  // empty sets, empty bounding set, mount(2) refused
   bool no_new_privileges = false;
-  bool landlock = false;  // a write on a writable mount of the host was refused
-  int landlock_abi = 0;
+  bool landlock = false;             // a write on a writable mount of the host was refused
   bool reads_gated = false;          // Landlock withholds masked names from reading too
   bool nested_users_closed = false;  // no further user namespaces inside, even past the filter
 };
@@ -26,8 +25,7 @@ enum class CallKind {
   Observe,       // chdir, fchdir, umask: changes nothing but the caller itself
   Exec,          // execve, execveat
   ChangeName,    // mkdir, mknod, symlink, link, unlink, rmdir, rename
-  OpenForWrite,  // open for writing, creating or truncating
-  TruncatePath,  // truncate(2)
+  OpenForWrite,  // open for writing or creating, with flags in registers that cannot truncate without writing
   OpenForRead,   // open for reading behind the read gate
   SendDatagram,  // sendto, sendmsg, sendmmsg, with an address
 };

@@ -231,7 +231,6 @@ Probe landlock() {
     if (abi < since) lacks += (lacks.empty() ? "" : ", ") + std::string(what);
   };
   add(2, "refer (2)");
-  add(3, "truncate (3)");
   add(5, "ioctl on devices (5)");
   add(6, "scopes of signals and abstract sockets (6)");
   if (lacks.empty()) return ok("Landlock", fmt::format("ABI {}", abi));

@@ -370,7 +370,6 @@ class Launcher {
     facts.no_capabilities = true;
     facts.no_new_privileges = true;
     facts.landlock = stage.landlock_tried;
-    facts.landlock_abi = stage.landlock_abi;
     facts.reads_gated = stage.landlock_abi >= 1 && read_gate_ == ReadGate::Gated;
     facts.nested_users_closed = stage.nested_users_closed;
     sandbox.floor_ = Floor(facts);

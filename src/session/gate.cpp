@@ -12,7 +12,6 @@
 #include "base/sys.h"
 #include "broker/arguments.h"
 #include "decode/decode.h"
-#include "session/kernel_reads.h"
 
 namespace assent::session {
 
@@ -130,76 +129,6 @@ void Gate::file_call(Judgement&& judgement) {
   if (rooms_.vault != nullptr && rooms_.vault->holds(judgement.targets)) return deny_held(std::move(judgement));
   if (resolve::where(judgement.targets) == resolve::Where::Floor) return on_the_floor(std::move(judgement));
   decide(std::move(judgement));
-}
-
-void Gate::on_the_floor(Judgement&& judgement) {
-  if (judgement.calling) return bind_on_the_floor(std::move(judgement));
-  const Zone zone = judgement.targets.empty() ? Zone::Read : judgement.targets.front().zone;
-  std::optional<FloorProof> proof;
-  if (std::holds_alternative<Open>(judgement.action)) {
-    proof = rooms_.floor.proof(launch::CallKind::OpenForWrite, zone);
-  } else if (std::holds_alternative<Truncate>(judgement.action)) {
-    proof = rooms_.floor.proof(launch::CallKind::TruncatePath, zone);
-  } else if (!std::holds_alternative<SetMetadata>(judgement.action)) {
-    proof = rooms_.floor.proof(launch::CallKind::ChangeName, zone);
-  }
-  if (proof) return reply(judgement.call, Continue(*proof));
-  act_on_the_floor(std::move(judgement));
-}
-
-// No proof: metadata (the kernel's own checks do not cover rewritten arguments there) or a kernel without Landlock. So
-// we do it ourselves, on the pinned object; what is in the agent's own folders is the agent's.
-void Gate::act_on_the_floor(Judgement&& judgement) {
-  const bool kernel_files =
-      std::ranges::any_of(judgement.targets, [](const Target& t) { return t.zone == Zone::Kernel; });
-  if (kernel_files) return reply(judgement.call, ReturnErrno{EPERM});
-  if (auto code = rooms_.broker.foresee(judgement.action, judgement.targets))
-    return reply(judgement.call, ReturnErrno{*code});
-  identify(judgement);
-  judgement.request.subject = resolve::subjects(judgement.action, judgement.targets, {});
-  judgement.decision.verdict = Verdict::Allow;
-  judgement.decision.rule = RuleRef{"built-in", 0};
-  perform(std::move(judgement));
-}
-
-void Gate::open_to_read(Judgement&& judgement, const Open& open) {
-  const Target& target = judgement.targets.front();
-  if (target.hidden) return reply(judgement.call, ReturnErrno{EACCES});
-  // Never continued: the path could be rewritten to a hidden name, which a mask stops only until the host's user puts
-  // another file in its place.
-  if (auto code = refused_read(target, *judgement.caller)) return reply(judgement.call, ReturnErrno{*code});
-  if (is_own_terminal(target)) {
-    auto terminal =
-        rooms_.terminal >= 0
-            ? sys::openat(AT_FDCWD, fmt::format("/proc/self/fd/{}", rooms_.terminal).c_str(), O_RDONLY | O_NOCTTY)
-            : Result<UniqueFd>(fail(ENXIO));
-    if (!terminal) return reply(judgement.call, ReturnErrno{terminal.error().code});
-    const auto close_on_exec = (open.flags & O_CLOEXEC) != 0 ? CloseOnExec::Yes : CloseOnExec::No;
-    return reply(judgement.call, ReturnDescriptor{std::move(*terminal), close_on_exec});
-  }
-  if (!target.agent_object.valid()) return reply(judgement.call, ReturnErrno{target.exists() ? EPERM : ENOENT});
-  auto outcome = rooms_.broker.open_for_reading(open, target.agent_object.get());
-  if (!outcome.would_block) return reply(judgement.call, std::move(outcome.reply));
-  const Call call = judgement.call;
-  auto started =
-      rooms_.blocking.start_reading(call.id, open, std::move(judgement.targets.front().agent_object),
-                                    [this, call](broker::Outcome late) { reply(call, std::move(late.reply)); });
-  if (!started) reply(call, ReturnErrno{started.error().code});
-}
-
-// O_CREAT of a file that is there only reads it. So it is opened where the agent sees it: on the host's side nothing
-// covers what is hidden, and its descriptors lead past the read-only view.
-void Gate::open_what_is_there(Judgement&& judgement, const Open& open) {
-  if (auto code = rooms_.broker.foresee(judgement.action, judgement.targets))
-    return reply(judgement.call, ReturnErrno{*code});
-  Open read = open;
-  read.flags &= ~std::uint64_t{O_CREAT | O_EXCL};
-  read.mode = 0;
-  auto targets = rooms_.resolver.resolve(read, *judgement.caller);
-  if (!targets) return reply(judgement.call, ReturnErrno{targets.error().code});
-  if (!targets->front().exists()) return judge_again(std::move(judgement));  // it has gone meanwhile
-  judgement.targets = std::move(*targets);
-  open_to_read(std::move(judgement), read);
 }
 
 void Gate::decide(Judgement&& judgement) {

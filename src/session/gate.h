@@ -115,6 +115,7 @@ class Gate {
   void file_call(Judgement&& judgement);
   void on_the_floor(Judgement&& judgement);
   void act_on_the_floor(Judgement&& judgement);
+  void act_on_kernel_files(Judgement&& judgement);
   void open_to_read(Judgement&& judgement, const Open& open);
   void open_what_is_there(Judgement&& judgement, const Open& open);
   void decide(Judgement&& judgement);

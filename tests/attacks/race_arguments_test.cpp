@@ -1,6 +1,7 @@
 // An argument is rewritten while the call is on its way: the supervisor must act on what it judged.
 #include <tuple>
 
+#include "assent/unique_fd.h"
 #include "support/run_world.h"
 
 namespace assent::run_test {
@@ -98,6 +99,49 @@ INSTANTIATE_TEST_SUITE_P(Each, RaceArguments,
                                             ::testing::ValuesIn(everyone())),
                          [](const auto& each) {
                            std::string text = std::string(std::get<0>(each.param).op) + "_" + std::get<1>(each.param) +
+                                              "_" + name(std::get<2>(each.param));
+                           std::replace(text.begin(), text.end(), '-', '_');
+                           return text;
+                         });
+
+// What lies in the agent's own folders may be cut freely, and may come to mean, while the call is on its way, a file of
+// the host's that the agent holds a descriptor of: standard input is not on the read-only view, and no right to write
+// is asked for.
+class RaceToCut : public ::testing::TestWithParam<std::tuple<const char*, const char*, Who>> {};
+
+TEST_P(RaceToCut, HarmsNothingThatAReadOnlyDescriptorLeadsTo) {
+  const auto [op, racer, who] = GetParam();
+  std::string own = "/tmp/cut-XXXXXX";  // as long as the other name
+  const std::string foreign = "/proc/self/fd/0";
+  ASSERT_EQ(own.size(), foreign.size());
+  {
+    World world(who);
+    const UniqueFd taken(::mkstemp(own.data()));
+    ASSERT_TRUE(taken);
+    ::unlink(own.c_str());
+    const auto before = world.look();
+    for (int i = 0; i < 40 && damage(before).empty(); ++i) {
+      world.run({"./victim", "race", op, racer, own, foreign, "0.1"}, {.in = world.project + "/victim1"});
+    }
+    ::unlink(own.c_str());
+    ASSERT_NE(damage(before), "") << "the control did no damage: this test proves nothing";
+  }
+  World world(who);
+  world.be_strict();
+  const auto before = world.look();
+  const auto outcome =
+      world.run_inside({"./victim", "race", op, racer, own, foreign, "0.5"}, {.in = world.project + "/victim1"});
+  EXPECT_EQ(outcome.status, 0) << outcome.err;
+  EXPECT_EQ(damage(before), "") << outcome.out;
+  EXPECT_GT(number(outcome.out, "went"), 0) << outcome.out << outcome.err.substr(0, 1000);
+  EXPECT_GT(number(outcome.out, "refused"), 0) << outcome.out;
+}
+
+INSTANTIATE_TEST_SUITE_P(Each, RaceToCut,
+                         ::testing::Combine(::testing::Values("truncate", "open-cut", "openat-cut-3", "openat2-cut"),
+                                            ::testing::Values("thread", "process"), ::testing::ValuesIn(everyone())),
+                         [](const auto& each) {
+                           std::string text = std::string(std::get<0>(each.param)) + "_" + std::get<1>(each.param) +
                                               "_" + name(std::get<2>(each.param));
                            std::replace(text.begin(), text.end(), '-', '_');
                            return text;

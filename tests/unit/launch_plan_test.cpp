@@ -177,13 +177,12 @@ TEST_F(Plan, BehindTheReadGateTheFoldersOnTheWayToAMaskAreNotGrantedThemselves) 
 FloorFacts whole() {
   FloorFacts facts;
   facts.read_only_view = facts.no_capabilities = facts.no_new_privileges = facts.landlock = true;
-  facts.landlock_abi = 7;
   return facts;
 }
 
 TEST(FloorProofs, WithTheWholeFloorChangesMayPassWhereTheyAreTheAgentsOwn) {
   const Floor floor(whole());
-  for (const CallKind kind : {CallKind::ChangeName, CallKind::OpenForWrite, CallKind::TruncatePath}) {
+  for (const CallKind kind : {CallKind::ChangeName, CallKind::OpenForWrite}) {
     for (const Zone zone : {Zone::Free, Zone::Private, Zone::Kernel}) EXPECT_TRUE(floor.proof(kind, zone).has_value());
     for (const Zone zone : {Zone::Gated, Zone::Read}) EXPECT_FALSE(floor.proof(kind, zone).has_value());
   }
@@ -195,15 +194,7 @@ TEST(FloorProofs, WithoutLandlockNoOpenMayPass) {
   FloorFacts facts = whole();
   facts.landlock = false;
   EXPECT_FALSE(Floor(facts).proof(CallKind::OpenForWrite, Zone::Private).has_value());
-  EXPECT_FALSE(Floor(facts).proof(CallKind::TruncatePath, Zone::Private).has_value());
   EXPECT_TRUE(Floor(facts).proof(CallKind::ChangeName, Zone::Private).has_value());
-}
-
-TEST(FloorProofs, WithoutItsTruncateRightNoTruncateMayPass) {
-  FloorFacts facts = whole();
-  facts.landlock_abi = 2;
-  EXPECT_FALSE(Floor(facts).proof(CallKind::TruncatePath, Zone::Private).has_value());
-  EXPECT_TRUE(Floor(facts).proof(CallKind::OpenForWrite, Zone::Private).has_value());
 }
 
 TEST(FloorProofs, ReadsPassOnlyBehindTheReadGate) {
@@ -214,8 +205,8 @@ TEST(FloorProofs, ReadsPassOnlyBehindTheReadGate) {
 }
 
 TEST(FloorProofs, AFloorThatWasNotTriedProvesNothing) {
-  for (const CallKind kind : {CallKind::Observe, CallKind::Exec, CallKind::ChangeName, CallKind::OpenForWrite,
-                              CallKind::TruncatePath, CallKind::OpenForRead}) {
+  for (const CallKind kind :
+       {CallKind::Observe, CallKind::Exec, CallKind::ChangeName, CallKind::OpenForWrite, CallKind::OpenForRead}) {
     EXPECT_FALSE(Floor(FloorFacts{}).proof(kind, Zone::Private).has_value());
   }
 }

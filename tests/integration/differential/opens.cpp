@@ -215,6 +215,32 @@ void add_openat2(Cases& cases) {
   bad("long structure of zeros",
       [] { return open2(AT_FDCWD, "missing", O_WRONLY, 0, 0, sizeof(struct open_how) + 8); });
   bad("beneath and in root", [] { return open2(AT_FDCWD, "file", O_WRONLY, 0, RESOLVE_BENEATH | RESOLVE_IN_ROOT); });
+  // Where nothing needs asking, and the kernel is not left to itself either: what the structure or an opening for
+  // reading says may cut.
+  for (const std::string device : {"/dev/null", "/dev/zero", "/dev/full", "/dev/urandom"}) {
+    cases.push_back({"openat2 and truncate " + device, [=] {
+                       std::string out;
+                       for (const int access : {O_WRONLY, O_RDWR | O_APPEND, O_WRONLY | O_CREAT | O_TRUNC,
+                                                O_WRONLY | O_CREAT | O_EXCL, O_RDWR | O_DIRECTORY | O_NONBLOCK}) {
+                         const std::uint64_t mode = (access & O_CREAT) != 0 ? 0644 : 0;
+                         const auto flags = static_cast<std::uint64_t>(access);
+                         out += line({describe(static_cast<int>(open2(AT_FDCWD, device.c_str(), flags, mode, 0)))});
+                       }
+                       return line({out, describe(::open(device.c_str(), O_RDONLY | O_TRUNC)),
+                                    describe(::open(device.c_str(), O_ACCMODE | O_TRUNC)),
+                                    result(::truncate(device.c_str(), 0))});
+                     }});
+  }
+  cases.push_back({"cut in a folder of the agent's own", [] {
+                     char path[] = "/tmp/differential-XXXXXX";
+                     const int fd = ::mkstemp(path);
+                     if (::write(fd, "content", 7) != 7) return std::string("cannot write");
+                     auto out = line({result(::truncate(path, 5)), describe(fd)});
+                     out += line({describe(::open(path, O_RDONLY | O_TRUNC)), describe(fd)});
+                     const auto flags = static_cast<std::uint64_t>(O_WRONLY | O_TRUNC | O_CLOEXEC);
+                     out += line({describe(static_cast<int>(open2(AT_FDCWD, path, flags, 0, 0)))});
+                     return line({out, result(::unlink(path)), result(::truncate(path, 0))});
+                   }});
   bad("unreadable structure", [] { return ::syscall(SYS_openat2, AT_FDCWD, "file", 8, sizeof(struct open_how)); });
 }
 

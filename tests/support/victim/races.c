@@ -28,6 +28,7 @@ struct shared {
 static struct shared* g;
 static const char *g_own, *g_foreign;
 static int g_flip_how;
+static uint64_t g_own_flags = O_RDONLY, g_foreign_flags = O_WRONLY | O_TRUNC;
 
 static void* flip(void* unused) {
   (void)unused;
@@ -35,12 +36,12 @@ static void* flip(void* unused) {
   while (!g->stop) {
     memcpy(g->path, g_own, n);
     memcpy(g->address.sun_path, g_own, n);
-    if (g_flip_how) g->how.flags = O_RDONLY;
+    if (g_flip_how) g->how.flags = g_own_flags;
     for (volatile int i = 0; i < 60; ++i) {
     }
     memcpy(g->path, g_foreign, n);
     memcpy(g->address.sun_path, g_foreign, n);
-    if (g_flip_how) g->how.flags = O_WRONLY | O_TRUNC;
+    if (g_flip_how) g->how.flags = g_foreign_flags;
     for (volatile int i = 0; i < 60; ++i) {
     }
   }
@@ -83,6 +84,22 @@ static long attempt(const char* op) {
   OP("truncate") return syscall(SYS_truncate, p, 0L);
   OP("open-trunc") {
     const long fd = syscall(SYS_open, p, O_WRONLY | O_TRUNC);
+    if (fd >= 0) close((int)fd);
+    return fd;
+  }
+  // Nothing is asked for that may write, and the file is cut all the same.
+  OP("open-cut") {
+    const long fd = syscall(SYS_open, p, O_RDONLY | O_TRUNC);
+    if (fd >= 0) close((int)fd);
+    return fd;
+  }
+  OP("openat-cut-3") {
+    const long fd = syscall(SYS_openat, AT_FDCWD, p, O_ACCMODE | O_TRUNC);
+    if (fd >= 0) close((int)fd);
+    return fd;
+  }
+  OP("openat2-cut") {  // O_WRONLY and O_RDONLY | O_TRUNC by turns, and the path as well
+    const long fd = syscall(SYS_openat2, AT_FDCWD, p, &g->how, sizeof g->how);
     if (fd >= 0) close((int)fd);
     return fd;
   }
@@ -147,6 +164,11 @@ int race_main(int argc, char** argv) {
   g_foreign = argv[3];
   if (strlen(g_own) != strlen(g_foreign)) return 2;
   g_flip_how = strcmp(op, "openat2-how") == 0;
+  if (strcmp(op, "openat2-cut") == 0) {
+    g_flip_how = 1;
+    g_own_flags = O_WRONLY;
+    g_foreign_flags = O_RDONLY | O_TRUNC;
+  }
   g = mmap(NULL, sizeof *g, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   g->address.sun_family = AF_UNIX;
   strcpy(g->path, g_own);
