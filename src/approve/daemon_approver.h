@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "approve/approver.h"
-#include "approve/daemon_link.h"
+#include "approve/daemon_conversation.h"
 #include "base/event_loop.h"
 
 namespace assent::approve {
@@ -34,23 +34,17 @@ class DaemonApprover final : public Approver {
   void ask(Question question, AnswerCallback answered) override;
   void cancel(std::uint64_t question) override;
 
-  [[nodiscard]] bool connected() const { return fd_.valid(); }
+  [[nodiscard]] bool connected() const { return daemon_.open(); }
 
  private:
-  DaemonApprover(EventLoop& loop, Options options, std::unique_ptr<Approver> fallback)
-      : loop_(loop), options_(std::move(options)), fallback_(std::move(fallback)) {}
+  DaemonApprover(EventLoop& loop, Options options, std::unique_ptr<Approver> fallback);
   Status connect(std::chrono::milliseconds limit);
-  void on_socket(std::uint32_t events);
-  void send(const Message& message);
-  void flush();
+  bool said(const Message& message);
   void lost(const std::string& why);
 
-  EventLoop& loop_;
   Options options_;
   std::unique_ptr<Approver> fallback_;
-  UniqueFd fd_;
-  Frames frames_;
-  std::string unsent_;
+  DaemonConversation daemon_;
   std::unordered_map<std::uint64_t, AnswerCallback> waiting_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };

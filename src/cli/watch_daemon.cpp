@@ -1,10 +1,5 @@
 #include "cli/watch_daemon.h"
 
-#include <sys/epoll.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
-#include <array>
 #include <utility>
 
 #include "cli/daemon_view.h"
@@ -24,29 +19,26 @@ constexpr auto kLongestWait = 30s;
 
 }  // namespace
 
-WatchDaemon::~WatchDaemon() {
-  loop_.cancel(timer_);
-  if (fd_) loop_.remove(fd_.get());
-}
+WatchDaemon::WatchDaemon(EventLoop& loop, Events events)
+    : loop_(loop),
+      events_(std::move(events)),
+      daemon_(loop, {[this](approve::Message message) { return on_message(std::move(message)); },
+                     [this](const std::string& why) { lost(why); }}) {}
+
+WatchDaemon::~WatchDaemon() { loop_.cancel(timer_); }
 
 void WatchDaemon::call() {
   timer_ = {};
   auto link = call_daemon("watch", kGreeting);
   if (!link) return lost(link.error().what);
   const std::string where = link->path();
-  fd_ = link->take(frames_);
-  if (!loop_.add(fd_.get(), EPOLLIN, [this](std::uint32_t events) { on_socket(events); }))
-    return lost("cannot wait for the approval daemon");
+  if (!daemon_.begin(std::move(*link))) return lost("cannot wait for the approval daemon");
   revision_ = 0;
   events_.connected(where);
   ask_for_list();
 }
 
 void WatchDaemon::lost(const std::string& why) {
-  if (fd_) loop_.remove(fd_.get());
-  fd_.reset();
-  frames_ = {};
-  unsent_.clear();
   given_.clear();
   waiting_.clear();
   running_.clear();
@@ -58,45 +50,14 @@ void WatchDaemon::lost(const std::string& why) {
 void WatchDaemon::ask_for_list() {
   timer_ = {};
   list_began_ = {};
-  send(message::List{revision_, revision_ == 0 ? 0ms : std::chrono::milliseconds(kLongestWait)});
+  daemon_.send(message::List{revision_, revision_ == 0 ? 0ms : std::chrono::milliseconds(kLongestWait)});
 }
 
 bool WatchDaemon::give(message::Give give) {
-  if (!fd_) return false;
+  if (!daemon_.open()) return false;
   given_.push_back(give);
-  send(give);
+  daemon_.send(give);
   return true;
-}
-
-void WatchDaemon::send(const approve::Message& message) {
-  unsent_ += approve::encode(message);
-  flush();
-}
-
-void WatchDaemon::flush() {
-  while (!unsent_.empty()) {
-    const ssize_t n = ::send(fd_.get(), unsent_.data(), unsent_.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) break;  // a dead connection tells itself by reading
-    unsent_.erase(0, static_cast<std::size_t>(n));
-  }
-  (void)loop_.modify(fd_.get(), unsent_.empty() ? EPOLLIN : EPOLLIN | EPOLLOUT).has_value();
-}
-
-void WatchDaemon::on_socket(std::uint32_t events) {
-  if ((events & EPOLLOUT) != 0) flush();
-  if (!fd_ || (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) == 0) return;
-  std::array<char, 65536> buffer;
-  const ssize_t n = ::read(fd_.get(), buffer.data(), buffer.size());
-  if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
-  if (n <= 0) return lost("the approval daemon went away");
-  frames_.feed({buffer.data(), static_cast<std::size_t>(n)});
-  while (fd_) {
-    auto payload = frames_.next();
-    if (payload && !payload->has_value()) return;
-    auto message = payload ? approve::decode(**payload) : Result<approve::Message>(pass(std::move(payload)));
-    if (!message || !on_message(std::move(*message))) return lost("the approval daemon said what nobody understands");
-  }
 }
 
 bool WatchDaemon::on_message(approve::Message message) {

@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "approve/daemon_conversation.h"
 #include "approve/message.h"
-#include "assent/unique_fd.h"
 #include "base/event_loop.h"
 
 namespace assent::cli {
@@ -23,7 +23,7 @@ class WatchDaemon {
     std::function<void(std::string id, Consent consent, std::uint64_t missing)> given;
     std::function<void(std::string id, std::string why)> refused;
   };
-  WatchDaemon(EventLoop& loop, Events events) : loop_(loop), events_(std::move(events)) {}
+  WatchDaemon(EventLoop& loop, Events events);
   ~WatchDaemon();
   WatchDaemon(const WatchDaemon&) = delete;
   WatchDaemon& operator=(const WatchDaemon&) = delete;
@@ -34,18 +34,13 @@ class WatchDaemon {
 
  private:
   void call();
-  void on_socket(std::uint32_t events);
   bool on_message(approve::Message message);
   void ask_for_list();
-  void send(const approve::Message& message);
-  void flush();
   void lost(const std::string& why);
 
   EventLoop& loop_;
   Events events_;
-  UniqueFd fd_;
-  approve::Frames frames_;
-  std::string unsent_;
+  approve::DaemonConversation daemon_;
   std::deque<approve::message::Give> given_;  // not answered yet, in order
   std::vector<approve::message::Waiting> waiting_;
   std::vector<approve::message::Running> running_;

@@ -6,7 +6,7 @@
 //    until the human moves on, and takes no answer any more.
 //  - A question takes answers only when the terminal has said that it was drawn (or a second has passed), and then only
 //    after `kGuard` without a key.
-//  - An answer key must come alone: nothing else within `kQuiet` before and after it, not in a paste, not in a
+//  - An answer key must come alone: nothing else within `kQuiet` before and after it, not in a paste, nor in a
 //  sequence.
 //  - Where a typed yes is asked for, only these very bytes and then Enter will do.
 #pragma once
@@ -26,6 +26,8 @@
 
 namespace assent::cli {
 
+std::string lower(std::string text);  // of ASCII, for searching
+
 class WatchModel {
  public:
   using Clock = std::chrono::steady_clock;
@@ -36,6 +38,7 @@ class WatchModel {
   static constexpr std::chrono::milliseconds kQuiet{30};
   static constexpr std::chrono::milliseconds kLongestWaitForTerminal{1000};
   static constexpr std::size_t kMostDecisions = 1000;
+  static constexpr std::string_view kAnswering = "your answer is on its way";
 
   enum class Page { Questions, Sessions, Decisions };
   enum class Mode { Keys, Search, Reason, Confirm, Help };
