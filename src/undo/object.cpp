@@ -66,11 +66,13 @@ bool ours(std::string_view attribute) {
          attribute == "system.posix_acl_default";
 }
 
-Result<std::vector<std::pair<std::string, std::string>>> read_xattrs(const char* path) {
+// `object`: where it is more than O_PATH, that is asked first, which saves a walk through /proc; -1: only the path.
+Result<std::vector<std::pair<std::string, std::string>>> read_xattrs(const char* path, int object = -1) {
   std::vector<std::pair<std::string, std::string>> out;
   std::array<char, 4096> small;
   std::string names;
-  ssize_t n = ::listxattr(path, small.data(), small.size());
+  ssize_t n = object >= 0 ? ::flistxattr(object, small.data(), small.size()) : -1;
+  if (n < 0) n = ::listxattr(path, small.data(), small.size());
   if (n >= 0) {
     names.assign(small.data(), static_cast<std::size_t>(n));
   } else if (errno == ERANGE) {
@@ -193,7 +195,7 @@ Metadata metadata_of(const struct statx& stat) {
 Result<Metadata> read_metadata(int object, const struct statx& stat, Flags flags) {
   Metadata out = metadata_of(stat);
   const ObjectPath path(object);
-  auto xattrs = read_xattrs(path.c_str());
+  auto xattrs = read_xattrs(path.c_str(), object);
   std::optional<Accessible> accessible;
   if (!xattrs && xattrs.error().code == EACCES) {
     accessible.emplace(path.c_str(), stat, S_IRUSR);

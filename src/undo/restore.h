@@ -41,7 +41,7 @@ struct RestoreOptions {
   Wanted wanted{};
   DryRun dry_run = DryRun::No;
   std::function<bool(const FileId&)> made_by_agent{};  // what may be put aside
-  std::function<void(int)> on_step{};                  // after every change on the disk; for fault injection
+  std::function<void(int)> on_step{};  // after every change on the disk, by whichever thread, one at a time; for tests
 };
 
 enum class Done { Restored, Already, Conflict, Failed };

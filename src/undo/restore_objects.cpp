@@ -156,6 +156,10 @@ void Restorer::make_folder(const Record& record) {
     if (told_folders_.insert(record.path).second) take_over_folder(record, now, ours);
     return;
   }
+  if (now.there && !moving_.empty()) {  // what has its place goes when nothing else moves
+    finish_moves();
+    return make_folder(record);
+  }
   if (!folders_above(record.path)) return no_folder(record.path, "folder");
   if (!make_way(record.path, now, "folder")) return;
   told_folders_.insert(record.path);

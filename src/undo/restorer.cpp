@@ -54,6 +54,20 @@ bool as_it_was(const Metadata& now, Metadata wanted) {
   return now == wanted;
 }
 
+Result<std::vector<Entry>> entries_of(int folder) {
+  auto opened = sys::openat(folder, ".", O_RDONLY | O_DIRECTORY);
+  if (!opened) return pass(std::move(opened));
+  const std::unique_ptr<DIR, int (*)(DIR*)> listing(::fdopendir(opened->get()), ::closedir);
+  if (!listing) return sys::last_error("fdopendir");
+  (void)opened->release();
+  std::vector<Entry> out;
+  while (const dirent* entry = ::readdir(listing.get())) {
+    const std::string_view name = entry->d_name;
+    if (name != "." && name != "..") out.push_back({std::string(name), entry->d_ino});
+  }
+  return out;
+}
+
 Result<Restored> Restorer::run() {
   collect();
   learn_from_earlier_ones();
@@ -68,7 +82,7 @@ Result<Restored> Restorer::run() {
   own.stage_name = [this](std::uint64_t sequence) {
     return fmt::format(".assent-{}-{}", options_.new_transaction, sequence);
   };
-  if (options_.on_step) own.on_step = [this](Step step) { options_.on_step(static_cast<int>(step)); };
+  if (options_.on_step) own.on_step = [this](Step reached) { step(static_cast<int>(reached)); };
   vault_.emplace(std::move(own));
 
   take_all_back();
@@ -125,7 +139,9 @@ void Restorer::take_all_back() {
   for (auto at = manifest_.records.rbegin(); at != manifest_.records.rend(); ++at) {
     if (!is_wanted(*at) || taken.contains(at->order)) continue;
     if (rename_over(*at) == nullptr && joins_batch(*at)) continue;
-    move_batch();
+    hand_over_batch();
+    if (waits_until_empty(*at)) continue;
+    if (rename_over(*at) != nullptr || !goes_on_meanwhile(*at)) finish_moves();
     // A rename over something was noted before what it replaced went into the vault, and must be taken back before that
     // can return to its place.
     if (const Record* rename = rename_over(*at)) {
@@ -134,7 +150,7 @@ void Restorer::take_all_back() {
     }
     take_back(*at);
   }
-  move_batch();
+  finish_moves();
 }
 
 const Record* Restorer::rename_over(const Record& removed) const {
@@ -350,16 +366,10 @@ Status Restorer::put_aside(const std::string& path, const Found& found) {
 Result<std::vector<std::string>> Restorer::names_in(const std::string& path) {
   auto parent = folder(path);
   if (!parent) return pass(std::move(parent));
-  auto opened = sys::openat(*parent, ".", O_RDONLY | O_DIRECTORY);
-  if (!opened) return pass(std::move(opened));
-  const std::unique_ptr<DIR, int (*)(DIR*)> listing(::fdopendir(opened->get()), ::closedir);
-  if (!listing) return sys::last_error("fdopendir");
-  (void)opened->release();
+  auto entries = entries_of(*parent);
+  if (!entries) return pass(std::move(entries));
   std::vector<std::string> out;
-  while (const dirent* entry = ::readdir(listing.get())) {
-    const std::string_view name = entry->d_name;
-    if (name != "." && name != "..") out.emplace_back(name);
-  }
+  for (auto& entry : *entries) out.push_back(std::move(entry.name));
   return out;
 }
 

@@ -5,8 +5,12 @@
 
 #include <sys/stat.h>
 
+#include <compare>
 #include <cstdint>
+#include <deque>
 #include <map>
+#include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -16,6 +20,7 @@
 
 #include "assent/target.h"
 #include "undo/manifest.h"
+#include "undo/mover.h"
 #include "undo/restore.h"
 #include "undo/vault.h"
 
@@ -29,6 +34,14 @@ std::string_view word_for(mode_t mode);  // "file", "folder" …
 // Reading moves access times, so they say nothing about whether an object is as it was.
 bool as_it_was(const Metadata& now, Metadata wanted);
 
+struct Entry {
+  std::string name;
+  std::uint64_t inode = 0;
+
+  friend auto operator<=>(const Entry&, const Entry&) = default;
+};
+Result<std::vector<Entry>> entries_of(int folder);
+
 struct Found {
   bool there = false;
   FileId id;
@@ -40,14 +53,17 @@ inline constexpr const char* kUnseen = "as far as can be told before its folder 
 
 class Restorer {
  public:
-  Restorer(const RestoreOptions& options, Manifest manifest) : options_(options), manifest_(std::move(manifest)) {}
+  Restorer(const RestoreOptions& options, Manifest manifest)
+      : options_(options), manifest_(std::move(manifest)), mover_([this] { step(); }) {}
 
   Result<Restored> run();
 
  private:
   [[nodiscard]] bool dry() const { return options_.dry_run == DryRun::Yes; }
-  void step() const {
-    if (options_.on_step) options_.on_step(100);
+  void step(int reached = 100) {
+    if (!options_.on_step) return;
+    const std::lock_guard lock(stepping_);
+    options_.on_step(reached);
   }
   void collect();
   void learn_from_earlier_ones();
@@ -94,7 +110,14 @@ class Restorer {
   // Several lines of one folder at once (restore_batch.cpp). False: this one must be taken back by itself.
   bool joins_batch(const Record& record);
   [[nodiscard]] bool goes_with(const Record& record) const;
-  void move_batch();
+  bool vault_has(const Record& record);
+  void hand_over_batch();
+  bool collect_moved();
+  void finish_moves();
+  bool waits_until_empty(const Record& record);  // it is taken back later
+  void remove_emptied();
+  [[nodiscard]] bool waits_for_moves(const Record& record) const;
+  [[nodiscard]] bool goes_on_meanwhile(const Record& record) const;
 
   // One kind of line each.
   void put_back(const Record& record);
@@ -122,8 +145,23 @@ class Restorer {
 
   struct Batch {
     std::vector<const Record*> records;
+    std::string kept_path;
     int outside = -1;  // the folder in the project, and the one in the vault
     int kept = -1;
+  };
+  struct Moving {  // a batch that was handed over
+    std::vector<const Record*> records;
+    std::vector<Record> lines;  // of ours, one for each
+    Moves moves;
+    std::size_t told = 0;  // how many items there were before
+  };
+  struct Emptied {
+    const Record* record = nullptr;
+    std::uint64_t after = 0;  // so many batches
+  };
+  struct Listed {
+    std::string path;
+    std::vector<Entry> entries;  // by name
   };
   enum class Touch { Times, Everything };
   struct LastTouch {
@@ -137,6 +175,11 @@ class Restorer {
   std::optional<Vault> vault_;
   Restored out_;
   Batch batch_;
+  std::deque<std::unique_ptr<Moving>> moving_;
+  std::uint64_t collected_ = 0;        // batches
+  std::vector<const Record*> stayed_;  // of those that were handed over
+  std::deque<Emptied> emptied_;        // folders that are removed when everything in them has moved
+  Listed listed_;                      // the folder in the vault that objects last came out of
   std::int64_t ended_ = 0;
   std::uint64_t step_number_ = kOwnSteps;
   std::map<unsigned, std::string> stores_;
@@ -150,6 +193,8 @@ class Restorer {
   std::map<std::string, LastTouch> last_touches_;
   std::unordered_set<std::string> timed_;  // folders whose times are noted
   std::vector<Record> times_;              // of folders as they are now; noted before the first change
+  std::mutex stepping_;
+  Mover mover_;  // goes first, for it works with the rest
 };
 
 }  // namespace assent::undo

@@ -179,6 +179,7 @@ class Vault {
 
   std::thread syncer_;              // brings manifest and copies to the disk every 50 ms while there is something new
   std::vector<UniqueFd> unsynced_;  // new copies
+  unsigned unsynced_store_ = 0;     // of the last of them
   std::condition_variable wake_;
   bool dirty_ = false;
   bool stop_ = false;

@@ -17,12 +17,6 @@ constexpr std::uint64_t kLongCopy = 8ULL << 20;  // bytes: about a millisecond a
 
 std::int64_t stamp(const struct statx_timestamp& time) { return time.tv_sec * 1'000'000'000 + time.tv_nsec; }
 
-bool same_file_system(int a, int b) {
-  auto one = sys::statx(a, "");
-  auto two = sys::statx(b, "");
-  return one && two && sys::id_of(*one).device == sys::id_of(*two).device;
-}
-
 struct CopyMade {
   How how = How::Copied;
   UniqueFd file;
@@ -119,12 +113,13 @@ Result<Vault::Copy> Vault::copy_to_store(int from, const struct statx& stat) {
   const std::string name = std::to_string(next_object_++);
   auto made = make_copy(from, *objects, name);
   if (!made) return pass(std::move(made));
-  // Of many, one is enough to sync their file system by.
-  if (unsynced_.size() > kSyncedOneByOne && same_file_system(unsynced_.back().get(), made->file.get())) {
+  // Of many, one is enough to sync their file system by; and a store lies on one.
+  if (unsynced_.size() > kSyncedOneByOne && unsynced_store_ == out.store) {
     unsynced_.back() = std::move(made->file);
   } else {
     unsynced_.push_back(std::move(made->file));
   }
+  unsynced_store_ = out.store;
   out.place = "objects/" + name;
   out.how = made->how;
   return out;
