@@ -41,13 +41,23 @@ void print_text(const undo::Pruned& pruned, bool dry_run) {
 
 }  // namespace
 
+namespace {
+
+// Of the oldest thing there is.
+long uncounted_days(const undo::PruneOptions& options) {
+  const std::chrono::nanoseconds counted = undo::age_of(0, options.now_ns, options.jumps);
+  return std::chrono::duration_cast<std::chrono::days>(std::chrono::nanoseconds(options.now_ns) - counted).count();
+}
+
+}  // namespace
+
 int vault_prune(const VaultAsked& asked) {
   undo::PruneOptions options;
   options.state_vault = asked.place.vault;
   options.dry_run = asked.dry_run;
   options.is_running = [&asked](const std::string& transaction) { return is_running(asked.place, transaction); };
-  options.now_ns =
-      std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+  const undo::Moment now = undo::moment_now();
+  options.now_ns = now.wall_ns;
   // What was asked for by hand holds alone; else what the profile says.
   options.retention = std::chrono::hours(24 * 365 * 200);
   options.max_total = std::numeric_limits<std::uint64_t>::max();
@@ -71,6 +81,14 @@ int vault_prune(const VaultAsked& asked) {
   }
   auto lock = lock_vault(asked.place);
   if (!lock) return cannot("prune the vault", lock.error().what, kFailed);
+  options.jumps = undo::look_at_clock(options.state_vault, now, undo::newest_end(options.state_vault),
+                                      asked.dry_run ? undo::Remember::No : undo::Remember::Yes);
+  if (const auto days = uncounted_days(options); days != 0)
+    fmt::print(
+        stderr,
+        "assent: the clock went on by more than the time that can have passed; {} days are not counted, and what "
+        "was kept before is younger by them (see --max-total)\n",
+        days);
   const auto pruned = undo::prune(options);
   if (!pruned) return cannot("prune the vault", pruned.error().what, kFailed);
   asked.json ? print_json(*pruned, asked.dry_run) : print_text(*pruned, asked.dry_run);

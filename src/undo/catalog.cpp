@@ -220,6 +220,26 @@ std::uint64_t bytes_kept(const std::string& state_vault) {
   return out;
 }
 
+namespace {
+
+std::int64_t last_time(const std::string& state_vault, const std::string& name, const std::optional<Record>& end) {
+  if (end) return end->time;
+  // Was killed, or runs: the folder's own time will do.
+  auto stat = sys::statx(AT_FDCWD, (state_vault + "/" + name + "/" + kManifestName).c_str());
+  return stat ? metadata_of(*stat).mtime : 0;
+}
+
+}  // namespace
+
+std::int64_t newest_end(const std::string& state_vault) {
+  start_checksums();
+  std::int64_t out = 0;
+  for (const auto& name : names_in(state_vault)) {
+    if (good_name(name)) out = std::max(out, last_time(state_vault, name, end_of(state_vault, name)));
+  }
+  return out;
+}
+
 bool prune_due(const PruneOptions& options) {
   start_checksums();
   std::uint64_t bytes = 0;
@@ -227,14 +247,10 @@ bool prune_due(const PruneOptions& options) {
   for (const auto& name : names_in(options.state_vault)) {
     if (!good_name(name)) continue;
     const auto end = end_of(options.state_vault, name);
-    std::int64_t last = end ? end->time : 0;
-    if (!end) {  // was killed, or runs: the folder's own time will do
-      auto stat = sys::statx(AT_FDCWD, (options.state_vault + "/" + name + "/" + kManifestName).c_str());
-      if (!stat) continue;
-      last = metadata_of(*stat).mtime;
-    }
+    const std::int64_t last = last_time(options.state_vault, name, end);
+    if (last == 0) continue;
     if (end) bytes += end->size;
-    const auto age = std::chrono::nanoseconds(options.now_ns - last);
+    const auto age = age_of(last, options.now_ns, options.jumps);
     if (age < options.minimum_age) continue;
     any_old_enough = true;
     if (age > options.retention) return true;
@@ -249,7 +265,7 @@ Result<Pruned> prune(const PruneOptions& options) {
   for (const Kept& kept : *all) out.left += kept.bytes;
   for (Kept& kept : *all) {  // oldest first
     const std::int64_t last = std::max(kept.began, kept.ended);
-    const auto age = std::chrono::nanoseconds(options.now_ns - last);
+    const auto age = age_of(last, options.now_ns, options.jumps);
     const bool old = age > options.retention;
     const bool too_much = out.left > options.max_total;
     if ((!old && !too_much) || age < options.minimum_age || last == 0) continue;

@@ -12,6 +12,7 @@
 
 #include "assent/result.h"
 #include "undo/manifest.h"
+#include "undo/vault_clock.h"
 
 namespace assent::undo {
 
@@ -56,6 +57,7 @@ struct PruneOptions {
   std::uint64_t max_total = 20ULL << 30;
   std::chrono::seconds minimum_age = kMinimumAge;
   std::int64_t now_ns = 0;
+  std::vector<ClockJump> jumps{};  // of the clock that `now_ns` is of
   std::function<bool(const std::string& transaction)> is_running{};
   bool dry_run = false;
 };
@@ -66,6 +68,8 @@ struct Pruned {
   std::vector<Error> failed;
 };
 Result<Pruned> prune(const PruneOptions& options);
+// The newest end of a transaction; 0: there is none. Quick.
+std::int64_t newest_end(const std::string& state_vault);
 // Quick, for the start of a session: whether prune() could have something to do, by the ends of the manifests.
 bool prune_due(const PruneOptions& options);
 

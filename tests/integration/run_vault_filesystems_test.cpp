@@ -2,9 +2,8 @@
 // more, in real sessions; what is kept of content shares its blocks with what was there. Subvolumes and project quotas,
 // across which nothing can be renamed. On file systems in a file, made and mounted by the test itself.
 #include <linux/fiemap.h>
-#include <sched.h>
-#include <sys/mount.h>
 
+#include "support/disks.h"
 #include "support/run_world.h"
 
 namespace assent::run_test {
@@ -13,51 +12,6 @@ namespace {
 constexpr const char* kLeave =
     "version = 1\nname = \"leave\"\nextends = [\"default\"]\n[[file]]\nops = [\"create\", \"delete\", \"rename\", "
     "\"truncate\", \"modify\", \"metadata\"]\npaths = [\"${PROJECT}/**\"]\naction = \"allow\"\n";
-
-int status_of(const std::string& command) {
-  const int status = std::system(("( " + command + " ) >/dev/null 2>&1").c_str());
-  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
-// Why this machine cannot; empty: it can.
-std::string why_not(const std::string& type) {
-  if (::geteuid() != 0) return "mounting needs root";
-  if (status_of("command -v mkfs." + type) != 0) return "there is no mkfs." + type + " (scripts/setup test)";
-  if (get("/proc/filesystems").find("\t" + type + "\n") == std::string::npos && status_of("modprobe " + type) != 0)
-    return "this kernel has no " + type;
-  return "";
-}
-
-constexpr int kRefused = 77;
-
-// In a mount namespace of its own, so that whatever happens nothing stays mounted.
-void on_a_new(const std::string& type, const std::function<void(const std::string&)>& body) {
-  if (const auto why = why_not(type); !why.empty()) GTEST_SKIP() << why;
-  char top[] = "/var/tmp/assent-disk-XXXXXX";
-  ASSERT_NE(::mkdtemp(top), nullptr);
-  ::chmod(top, 0755);
-  const pid_t child = ::fork();
-  ASSERT_GE(child, 0);
-  if (child == 0) {
-    if (::unshare(CLONE_NEWNS) != 0 || ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) ::_exit(98);
-    const std::string image = std::string(top) + "/image";
-    const std::string disk = std::string(top) + "/disk";
-    fs::create_directory(disk);
-    if (status_of("truncate -s 320M " + image + " && mkfs." + type + " -q " + image) != 0) ::_exit(97);
-    if (status_of("mount -o loop -t " + type + " " + image + " " + disk) != 0) ::_exit(kRefused);
-    body(disk);
-    if (::umount2(disk.c_str(), 0) != 0) ::umount2(disk.c_str(), MNT_DETACH);
-    std::fflush(nullptr);
-    ::_exit(::testing::Test::HasFailure() ? 1 : 0);
-  }
-  int status = 0;
-  const bool waited = ::waitpid(child, &status, 0) == child;
-  std::error_code ignored;
-  fs::remove_all(top, ignored);
-  ASSERT_TRUE(waited && WIFEXITED(status)) << status;
-  if (WEXITSTATUS(status) == kRefused) GTEST_SKIP() << "loop mounts are refused here";
-  EXPECT_EQ(WEXITSTATUS(status), 0) << "in the child, see above";
-}
 
 // Bytes of the file whose blocks another file has as well.
 std::uint64_t shared_bytes(const std::string& path) {
@@ -97,7 +51,7 @@ enum class State { Here, Elsewhere };  // where the first store is: on the same 
 
 class DiskWorld : public World {
  public:
-  DiskWorld(Who who, const std::string& disk, State where) : World(who) {
+  DiskWorld(Who runs_as, const std::string& disk, State where) : World(runs_as) {
     profile_file = root + "/leave.toml";
     put(profile_file, kLeave);
     project = disk + "/work/project";

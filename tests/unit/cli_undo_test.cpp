@@ -434,7 +434,7 @@ TEST_F(CliUndo, DrillComparesEveryObjectAndLeavesNothingBehind) {
   auto now = tree(vault);
   now.erase("/.lock");
   now.erase("/" + session + "/hashes");
-  for (const std::string folder : {std::string(), "/" + session}) now[folder] = kept.at(folder);
+  for (const std::string& folder : {std::string(), "/" + session}) now[folder] = kept.at(folder);
   EXPECT_EQ(kept, now) << "a drill only looks";
 
   write_file(vault + "/" + session + "/L0" + project + "/d/a", "evil");
