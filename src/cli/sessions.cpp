@@ -85,6 +85,7 @@ int sessions_main(Arguments arguments) {
   }
   int status = kOk;
   for (const auto& session : *sessions) {
+    if (record::never_began(*state, session)) continue;
     const auto summary = record::summarize(*state, session);
     if (!summary) {
       status = complain("sessions", fmt::format("cannot read session {}: {}", session, summary.error().what), kFailed);

@@ -64,9 +64,14 @@ Result<std::unique_ptr<AuditLog>> AuditLog::create(const std::string& state, con
   auto log = sys::openat(directory, kLogName, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_NOFOLLOW, 0600);
   if (!log) return discard(log.error());
   if (auto locked = lock_log(log->get()); !locked) return discard(locked.error());
+  const auto probe = [&](std::string_view step) {
+    if (options.probe != nullptr) options.probe(step);
+  };
+  probe("locked");
+  if (auto entered = enter_unfinished(state, made->id, directory); !entered) return discard(entered.error());
+  probe("named");
   auto pending = PendingFile::create(directory, made->id, spare_in(state));
   if (!pending) return discard(pending.error());
-  if (auto entered = enter_unfinished(state, made->id, directory); !entered) return discard(entered.error());
 
   std::unique_ptr<AuditLog> audit(
       new AuditLog(made->id, made->path, std::move(made->directory), std::move(*log), std::move(*pending), options));

@@ -270,6 +270,7 @@ void write_question(JsonWriter& line, const Question& question) {
   line.number("process", question.process ? question.process->id : 0);
   line.bytes("op", question.operation);
   line.bytes("object", question.object);
+  if (!question.other.empty()) line.bytes("other", question.other);
   if (question.radius) {
     line.open_object("radius");
     line.bytes("root", question.radius->root);

@@ -55,6 +55,20 @@ class Repairer {
     return std::move(out_);
   }
 
+  [[nodiscard]] bool has_pending() const {
+    return ::faccessat(directory_.get(), kPendingName, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+  }
+
+  // Killed before its first record: nothing was ever done in it.
+  Result<Repair> remove_empty() {
+    for (const char* name : {kPendingName, kLogName}) {
+      if (::unlinkat(directory_.get(), name, 0) != 0 && errno != ENOENT) return sys::last_error("unlinkat");
+    }
+    (void)::rmdir(session_path(state_, out_.session).c_str());  // stays where something else lies in it
+    out_.ended = true;
+    return std::move(out_);
+  }
+
  private:
   void probe(std::string_view step) const {
     if (probe_ != nullptr) probe_(step);
@@ -314,16 +328,6 @@ class Repairer {
     return heads->append({HeadEvent::End, out_.session, next_ - 1, head_});
   }
 
-  // Killed before its first record: nothing was ever done in it.
-  Result<Repair> remove_empty() {
-    for (const char* name : {kPendingName, kLogName}) {
-      if (::unlinkat(directory_.get(), name, 0) != 0 && errno != ENOENT) return sys::last_error("unlinkat");
-    }
-    (void)::rmdir(session_path(state_, out_.session).c_str());  // stays where something else lies in it
-    out_.ended = true;
-    return std::move(out_);
-  }
-
   std::string state_;
   UniqueFd directory_;
   UniqueFd log_;
@@ -356,13 +360,15 @@ Result<Repair> repair(const std::string& state, const std::string& session, cons
     if (locked.error().code == EAGAIN) return cannot(Error{EBUSY, "it is running"});
     return cannot(locked.error());
   }
-  if (::faccessat(directory->get(), kPendingName, F_OK, AT_SYMLINK_NOFOLLOW) != 0) {
+  Repairer repairer(state, session, std::move(*directory), std::move(*log), probe);
+  if (!repairer.has_pending()) {
+    if (never_began(state, session)) return repairer.remove_empty();
     Repair nothing;  // ended as it should, or cut by somebody: not ours to add to
     nothing.session = session;
     nothing.ended = true;
     return nothing;
   }
-  return Repairer(state, session, std::move(*directory), std::move(*log), probe).run(put_back);
+  return repairer.run(put_back);
 }
 
 RepairAll repair_all(const std::string& state, const PutBack& put_back) {
@@ -376,8 +382,15 @@ RepairAll repair_all(const std::string& state, const PutBack& put_back) {
   for (const auto& session : unfinished->sessions) {
     const auto pending = session_path(state, session) + "/" + kPendingName;
     if (::access(pending.c_str(), F_OK) != 0) {
-      if (errno == ENOENT && unfinished->whole) leave_unfinished(state, session);
-      if (errno != ENOENT) left.push_back(session);
+      if (errno != ENOENT) {
+        left.push_back(session);
+      } else if (unfinished->whole) {
+        // Its name comes before its audit.pending, so it may just be beginning.
+        auto one = repair(state, session, put_back);
+        if (one || one.error().code == ENOENT) leave_unfinished(state, session);
+      } else if (never_began(state, session)) {
+        left.push_back(session);  // it may have looked for the folder before there was one
+      }
       continue;
     }
     auto one = repair(state, session, put_back);

@@ -14,6 +14,7 @@
 
 #include "base/show.h"
 #include "base/sys.h"
+#include "record/pending.h"
 
 namespace assent::record {
 
@@ -114,9 +115,17 @@ Result<std::vector<std::string>> list_sessions(const std::string& state) {
   return out;
 }
 
+bool never_began(const std::string& state, const std::string& session) {
+  const std::string path = session_path(state, session);
+  struct stat stat {};
+  if (::stat((path + "/" + kLogName).c_str(), &stat) == 0 ? stat.st_size != 0 : errno != ENOENT) return false;
+  return ::access((path + "/" + kPendingName).c_str(), F_OK) != 0 && errno == ENOENT;
+}
+
 Result<std::string> find_session(const std::string& state, std::string_view word) {
   auto sessions = list_sessions(state);
   if (!sessions) return pass(std::move(sessions));
+  while (!sessions->empty() && never_began(state, sessions->back())) sessions->pop_back();
   if (sessions->empty()) return fail(ENOENT, fmt::format("cannot find a session: none is recorded in {}", show(state)));
   if (word.empty() || word == "last") return sessions->back();
   std::string found;

@@ -39,6 +39,10 @@ Result<NewSession> make_session_directory(const std::string& state);
 // All sessions of a state folder, oldest first. A state folder that does not exist has none.
 Result<std::vector<std::string>> list_sessions(const std::string& state);
 
+// Killed before its first record, or just beginning: its log is empty, and there is nothing that belongs into it. Lists
+// for people pass it over.
+bool never_began(const std::string& state, const std::string& session);
+
 // The one session meant by an id, the beginning of an id, or "last" (also an empty word). ENOENT: none; EINVAL:
 // several.
 Result<std::string> find_session(const std::string& state, std::string_view word);

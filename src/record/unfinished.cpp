@@ -33,7 +33,7 @@ Status make_name(const std::string& state, std::string_view name) {
 
 Status enter_unfinished(const std::string& state, const std::string& session, int directory) {
   // A second name for the file that is there anyway costs no inode.
-  if (::linkat(directory, kPendingName, AT_FDCWD, name_in(state, session).c_str(), 0) == 0) return {};
+  if (::linkat(directory, kLogName, AT_FDCWD, name_in(state, session).c_str(), 0) == 0) return {};
   if (errno == ENOENT) return {};  // no such folder: whoever makes it will look into this session too
   return make_name(state, session);
 }

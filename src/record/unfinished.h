@@ -1,6 +1,6 @@
 // STATE/unfinished/ID: a name for each session whose audit.pending is still there, so that a start need not look into
 // every session there ever was. A name too many costs a look. None is ever missing: it is there before the session's
-// first record and goes after its audit.pending; and until somebody who looked into every session has said so
+// audit.pending and goes after it; and until somebody who looked into every session has said so
 // (`.whole`), nobody relies on the folder.
 #pragma once
 
@@ -11,7 +11,8 @@
 
 namespace assent::record {
 
-// For a session whose audit.pending has just been made, in its open folder.
+// For a session whose log has just been made and locked, in its open folder: from then on nobody takes the name away
+// while the session runs.
 Status enter_unfinished(const std::string& state, const std::string& session, int directory);
 // Once audit.pending is gone. What cannot be removed is looked at again by the next start.
 void leave_unfinished(const std::string& state, const std::string& session);

@@ -139,6 +139,11 @@ Verification verify_against(const std::string& state, const std::string& session
   }
   // Asked before reading: a session that ends meanwhile has written its end by the time we come there.
   const bool running = is_running(directory->get());
+  const bool listed = std::ranges::any_of(heads.heads, [&](const Head& head) { return head.session == session; });
+  if (!listed && never_began(state, session)) {  // killed before its first record, or about to write it
+    out.state = running ? SessionState::Running : SessionState::Crashed;
+    return out;
+  }
   auto reader = LogReader::open(path);
   if (!reader) {
     out.bad = Bad{0, Damage::Missing, reader.error().what};
@@ -232,6 +237,7 @@ Result<std::vector<Verification>> verify_all(const std::string& state) {
     list.bad = Bad{heads->bad_line, Damage::Heads, "a line of the list of heads is not what was written"};
     out.push_back(std::move(list));
   }
+  std::erase_if(*sessions, [&](const auto& session) { return never_began(state, session); });
   std::set<std::string> all(sessions->begin(), sessions->end());
   for (const auto& head : heads->heads) all.insert(head.session);
   for (const auto& session : all) {

@@ -149,6 +149,7 @@ std::uint64_t last_rows_after(record::LogReader reader, const Part& part) {
 Result<Json> sessions_json(const std::string& state) {
   auto names = record::list_sessions(state);
   if (!names) return pass(std::move(names));
+  std::erase_if(*names, [&](const auto& name) { return record::never_began(state, name); });
   Json out{{"sessions", Json::array()}, {"more", 0}};
   for (auto at = names->rbegin(); at != names->rend(); ++at) {
     if (out["sessions"].size() == kMostSessions) {

@@ -115,9 +115,15 @@ TEST(RecordSpare, AFileThatAnotherCouldHoldIsNotTaken) {
     end_a_session(state.path());
     const auto spare = state.path() + "/audit.spare";
     const auto before = inode_of(spare);
-    if (fault == "mode") ASSERT_EQ(::chmod(spare.c_str(), 0666), 0);
-    if (fault == "short") ASSERT_EQ(::truncate(spare.c_str(), 4096), 0);
-    if (fault == "linked") ASSERT_EQ(::link(spare.c_str(), (state.path() + "/other").c_str()), 0);
+    if (fault == "mode") {
+      ASSERT_EQ(::chmod(spare.c_str(), 0666), 0);
+    }
+    if (fault == "short") {
+      ASSERT_EQ(::truncate(spare.c_str(), 4096), 0);
+    }
+    if (fault == "linked") {
+      ASSERT_EQ(::link(spare.c_str(), (state.path() + "/other").c_str()), 0);
+    }
     if (fault == "link") {
       ASSERT_EQ(::rename(spare.c_str(), (state.path() + "/other").c_str()), 0);
       ASSERT_EQ(::symlink("other", spare.c_str()), 0);
@@ -133,7 +139,9 @@ TEST(RecordSpare, AFileThatAnotherCouldHoldIsNotTaken) {
     }
     ASSERT_TRUE(log) << fault;
     // Of one that went, the number may be given out again.
-    if (fault == "linked" || fault == "link") EXPECT_NE(inode_of((*log)->path() + "/audit.pending"), before) << fault;
+    if (fault == "linked" || fault == "link") {
+      EXPECT_NE(inode_of((*log)->path() + "/audit.pending"), before) << fault;
+    }
     const auto copy = read_pending((*log)->directory());
     ASSERT_TRUE(copy);
     EXPECT_EQ(copy->session, (*log)->session());
