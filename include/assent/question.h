@@ -62,6 +62,7 @@ struct Question {
   ProcessRef process;
   std::string operation;  // "delete", "connect" …
   std::string object;     // path, or host:port
+  std::string other;      // of a rename, the other of its two names (other_word() says which); else empty
   std::optional<Radius> radius;
   Recovery recovery = Recovery::None;
   Decision decision;  // the rule, its reason, quorum, timeout
@@ -70,6 +71,9 @@ struct Question {
   std::string confirm;      // non-empty: yes must be typed as exactly these bytes (the number of files, or the host)
   std::vector<Vote> votes;  // who has said yes so far
 };
+
+// What stands before `other` for people: an object is renamed "to" it, replaced or made "from" it.
+std::string_view other_word(const Question& question);
 
 enum class Consent { Yes, No, Stop };    // Stop: no, and end the agent
 std::string_view name(Consent consent);  // "yes" | "no" | "stop"

@@ -147,6 +147,7 @@ class Decoder {
     out.session = from.text("session", 128);
     out.operation = from.text("operation", 128);
     out.object = from.text("object");
+    if (from.member("other") != nullptr) out.other = from.text("other");  // sessions of before do not say
     out.recovery = recovery(from);
     out.asked_at =
         std::chrono::system_clock::time_point(milliseconds(from.number<std::int64_t>("asked_ms", 1ULL << 43)));

@@ -88,6 +88,7 @@ Json of(const Question& question) {
            {"session", bytes(question.session)},
            {"operation", bytes(question.operation)},
            {"object", bytes(question.object)},
+           {"other", bytes(question.other)},
            {"recovery", name(question.recovery)},
            {"asked_ms", asked},
            {"confirm", bytes(question.confirm)},

@@ -52,6 +52,7 @@ std::vector<Fact> facts_of(const Question& q) {
     }
   }
   facts.push_back({2, labelled(fmt::format("{} ", show(q.operation, 24)), q.object), Line::Look::Bold});
+  if (!q.other.empty()) facts.push_back({2, labelled(fmt::format("  {} ", other_word(q)), q.other), Line::Look::Bold});
   if (q.radius) {
     const Radius radius = *q.radius;
     facts.push_back({3, [radius](std::size_t) { return "  " + what_lies_below(radius); },

@@ -20,8 +20,8 @@ bool same(const Question& a, const Question& b) {
   const std::uint64_t a_process = a.process ? a.process->id : 0;
   const std::uint64_t b_process = b.process ? b.process->id : 0;
   return a_process != 0 && a_process == b_process && a.process->argv == b.process->argv && a.session == b.session &&
-         a.operation == b.operation && same(a.radius, b.radius) && a.recovery == b.recovery && a.confirm == b.confirm &&
-         a.decision.rule == b.decision.rule && a.decision.reason == b.decision.reason &&
+         a.operation == b.operation && a.other == b.other && same(a.radius, b.radius) && a.recovery == b.recovery &&
+         a.confirm == b.confirm && a.decision.rule == b.decision.rule && a.decision.reason == b.decision.reason &&
          a.decision.quorum == b.decision.quorum && a.decision.approvers == b.decision.approvers &&
          a.decision.not_self == b.decision.not_self;
 }

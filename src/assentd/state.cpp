@@ -20,7 +20,7 @@ milliseconds since(State::Clock::time_point then, State::Clock::time_point now) 
 
 // What it takes to hold it, more or less.
 std::size_t size_of(const Question& question) {
-  std::size_t out = sizeof question + question.object.size() + question.confirm.size() +
+  std::size_t out = sizeof question + question.object.size() + question.other.size() + question.confirm.size() +
                     question.decision.reason.size() + question.decision.rule.file.size();
   const auto add = [&out](const std::vector<std::string>& words) {
     for (const auto& word : words) out += sizeof word + word.size();

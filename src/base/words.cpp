@@ -85,4 +85,8 @@ std::string to_string(const RuleRef& rule) {
   return rule.line > 0 ? rule.file + ":" + std::to_string(rule.line) : rule.file;
 }
 
+std::string_view other_word(const Question& question) {
+  return question.operation == name(Operation::Rename) ? "to" : "from";
+}
+
 }  // namespace assent

@@ -26,6 +26,7 @@ void print_json(const message::Waiting& waiting) {
   out["uid"] = waiting.uid;
   out["operation"] = show(q.operation);
   out["object"] = show(q.object);
+  if (!q.other.empty()) out[std::string(other_word(q))] = show(q.other);
   if (q.process) {
     out["command"] = nlohmann::ordered_json::array();
     for (const auto& word : q.process->argv) out["command"].push_back(show(word));

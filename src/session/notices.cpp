@@ -69,6 +69,7 @@ std::string notice_json(const Question& question) {
   out["session"] = show(question.session);
   out["operation"] = show(question.operation);
   out["object"] = show(question.object);
+  if (!question.other.empty()) out[std::string(other_word(question))] = show(question.other);
   if (question.process) {
     out["command"] = show_command(question.process->argv, 500);
     out["cwd"] = show(question.process->cwd);

@@ -72,6 +72,7 @@ Question Questions::build(const Judgement& judgement) {
   out.process = judgement.request.process;
   out.operation = asked.operation;
   out.object = asked.object;
+  out.other = asked.other;
   out.decision = judgement.decision;
   if (facts_.timeout) out.decision.timeout = *facts_.timeout;
   if (asked.file != nullptr && takes_away(asked.file->operation)) {

@@ -7,8 +7,11 @@ namespace assent::session {
 SubjectText subject_text(const Judgement& judgement) {
   if (const auto* files = std::get_if<std::vector<FileSubject>>(&judgement.request.subject)) {
     if (files->empty()) return {std::string(judgement.request.call), "", nullptr};
-    const FileSubject& subject = files->at(std::min(judgement.decision.subject, files->size() - 1));
-    return {std::string(name(subject.operation)), subject.path, &subject};
+    const std::size_t which = std::min(judgement.decision.subject, files->size() - 1);
+    const FileSubject& subject = files->at(which);
+    SubjectText out{std::string(name(subject.operation)), subject.path, &subject};
+    if (files->size() == 2 && files->front().operation == Operation::Rename) out.other = files->at(1 - which).path;
+    return out;
   }
   if (const auto* net = std::get_if<NetSubject>(&judgement.request.subject)) {
     if (net->protocol == NetSubject::Protocol::Unix) return {"connect", "unix:" + net->address, nullptr};

@@ -11,6 +11,7 @@ struct SubjectText {
   std::string operation;              // "delete", "connect", "exec"
   std::string object;                 // canonical path, host:port, or the program
   const FileSubject* file = nullptr;  // into the judgement's request; null: not about a file
+  std::string other = {};             // of a rename: its other name
 };
 SubjectText subject_text(const Judgement& judgement);
 

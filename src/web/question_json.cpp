@@ -40,6 +40,8 @@ json json_of(const approve::message::Waiting& waiting, const approve::Person& pe
            {"own", waiting.uid == person.uid},
            {"operation", show(q.operation)},
            {"object", show(q.object)},
+           {"other", show(q.other)},
+           {"other_word", other_word(q)},
            {"recovery", name(q.recovery)},
            {"recovery_text", approve::words_of(q.recovery)},
            {"rule", show(to_string(q.decision.rule))},

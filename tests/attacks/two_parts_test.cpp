@@ -67,6 +67,30 @@ TEST_P(TwoParts, AYesToRenamingIsNoneToAHookOfGit) {
   EXPECT_TRUE(there(hook));
 }
 
+TEST_P(TwoParts, AQuestionAboutARenameSaysBothNames) {
+  DaemonWorld world(GetParam(), Daemon::OfUser);
+  std::atomic<bool> over = false;
+  std::vector<std::string> seen;
+  std::thread people([&] {
+    while (!over) {
+      for (const auto& question : world.pending(world.session_uid(), false)) {
+        const auto operation = question["operation"].get<std::string>();
+        const std::string word = operation == "rename" ? "to" : "from";
+        seen.push_back(operation + " " + word + " " + question.value(word, "nothing"));
+        (void)world.assent(DaemonWorld::yes_to(question, {}));
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+  });
+  const auto outcome = world.session("mv victim1 keep/new; mv -f keep/new keep/f; mv keep/g keep/h", [](pid_t) {});
+  over = true;
+  people.join();
+  const std::string keep = world.project + "/keep/";
+  EXPECT_THAT(seen, testing::IsSupersetOf({"rename to " + keep + "new", "rename to " + keep + "f",
+                                           "delete from " + keep + "new", "rename to " + keep + "h"}))
+      << outcome.err;
+}
+
 TEST_P(TwoParts, WhatARenameWouldReplaceIsAskedToo) {
   DaemonWorld world(GetParam(), Daemon::OfUser);
   const std::string script = "mv -f victim1 keep/f; echo status $?";

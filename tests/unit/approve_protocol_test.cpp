@@ -31,6 +31,7 @@ TEST(Protocol, AQuestionComesBackAsItWasAsked) {
   EXPECT_EQ(b.session, a.session);
   EXPECT_EQ(b.operation, a.operation);
   EXPECT_EQ(b.object, a.object);
+  EXPECT_EQ(b.other, a.other);
   ASSERT_TRUE(b.process);
   EXPECT_EQ(b.process->argv, a.process->argv);
   EXPECT_EQ(b.process->id, a.process->id);
@@ -70,6 +71,8 @@ TEST(Protocol, NamesThatAreNoTextComeBackByteForByte) {
   message::Ask ask{make_question()};
   ask.question.object = std::string("/home/u/\xff\xfe\0 {\"hex\":\"00\"}", 24);
   EXPECT_EQ(there_and_back(ask).question.object, ask.question.object);
+  ask.question.other = "/home/u/\xff other";
+  EXPECT_EQ(there_and_back(ask).question.other, ask.question.other);
   ask.question.object = "/home/u/{\"hex\": \"00\"}\n\x1b[2J";
   EXPECT_EQ(there_and_back(ask).question.object, ask.question.object);
 }

@@ -47,6 +47,19 @@ TEST(QuestionView, ShowsEverythingOnAnOrdinaryTerminal) {
   }
 }
 
+TEST(QuestionView, ARenameSaysWhereItGoesAlsoWhereThereIsLittleRoom) {
+  Question question = make_question();
+  question.operation = "rename";
+  question.other = "/home/u/elsewhere/b.c";
+  for (const auto& size : {view(), view(40, 10)}) {
+    const std::string text = text_of(lay_out(question, size));
+    EXPECT_THAT(text, HasSubstr("rename /home/u/project/tests/a.c"));
+    EXPECT_THAT(text, HasSubstr("  to /home/u/elsewhere/b.c"));
+  }
+  question.operation = "delete";
+  EXPECT_THAT(text_of(lay_out(question, view())), HasSubstr("  from /home/u/elsewhere/b.c"));
+}
+
 TEST(QuestionView, MostImportantFirst) {
   const std::string text = text_of(lay_out(make_question(), view()));
   EXPECT_LT(text.find("rm -rf"), text.find("delete /home"));

@@ -61,13 +61,14 @@ TEST(Queue, WordForWordTheSameQuestionsStandTogether) {
 TEST(Queue, WhatWouldBeShownDifferentlyIsAskedByItself) {
   Queue queue;
   queue.add(at(1, "/a"), kStart);
-  std::vector<Question> others(6, at(2, "/a"));
+  std::vector<Question> others(7, at(2, "/a"));
   others[0].operation = "modify";
   others[1].radius = Radius{};
   others[2].confirm = "20";
   others[3].process = make_process(8);
   others[4].decision.rule.line = 32;
   others[5].decision.quorum = 2;
+  others[6].other = "/b";
   std::uint64_t id = 2;
   for (Question& other : others) {
     other.id = id++;

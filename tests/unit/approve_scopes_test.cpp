@@ -15,7 +15,7 @@ constexpr std::int64_t kAfter = 1'001'000'000'000;
 
 QuestionKey key(std::string object, std::vector<std::uint64_t> processes = {7, 3, 1},
                 std::string operation = "delete") {
-  return {std::move(processes), std::move(operation), std::move(object), {}, kBefore};
+  return {std::move(processes), std::move(operation), std::move(object), {}, kBefore, {}};
 }
 
 QuestionKey counted(std::string object, std::string root) {

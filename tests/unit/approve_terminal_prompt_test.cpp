@@ -28,8 +28,10 @@ class TerminalPromptTest : public testing::Test {
   void run(std::chrono::milliseconds time) { run_for(loop, terminal, time); }
   // Until keys count: the question is on the screen without "a moment".
   void until_armed() {
-    ASSERT_TRUE(until([&] { return terminal.screen.find("a moment") != std::string::npos; }));
-    run(options.guard + 60ms);
+    const auto last = [&](const char* words) { return terminal.screen.rfind(words); };
+    ASSERT_TRUE(until([&] { return last("a moment") != std::string::npos; }));
+    ASSERT_TRUE(until([&] { return last("\x1b[1;1H") > last("a moment"); })) << "it is not drawn again";
+    run(20ms);
   }
   void key(std::string_view one) {
     terminal.type(one);

@@ -48,11 +48,11 @@ class Serving : public testing::Test {
     place.emplace(std::move(*taken));
     quit = false;
     daemon = std::thread([this] {
-      auto loop = *EventLoop::create();
+      auto its_loop = *EventLoop::create();
       State state(7);
-      Server server(loop, state, place->listener.get(), audience);
+      Server server(its_loop, state, place->listener.get(), audience);
       ASSERT_TRUE(server.start());
-      while (!quit) ASSERT_TRUE(loop.run_once(10ms));
+      while (!quit) ASSERT_TRUE(its_loop.run_once(10ms));
     });
   }
   void stop() {

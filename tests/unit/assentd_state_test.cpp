@@ -20,7 +20,7 @@ class Daemon : public testing::Test {
  protected:
   State state{42};
   State::Clock::time_point now = State::Clock::now();
-  SessionKey session = *state.open({"s-1", "", "/p", {"agent"}, 7}, kSelf);
+  SessionKey session = *state.open({"s-1", "", "/p", {"agent"}, 7, {}}, kSelf);
 
   State::Deliveries ask(Question question, std::chrono::milliseconds left = 5min) {
     return state.ask(session, std::move(question), left, now);
@@ -164,7 +164,7 @@ TEST_F(Daemon, ASessionCannotBringVotesOrAnothersName) {
 }
 
 TEST_F(Daemon, TheSameNumberInAnotherSessionIsAnotherQuestion) {
-  const SessionKey other = *state.open({"s-2", "", "/q", {"agent"}, 8}, kBen);
+  const SessionKey other = *state.open({"s-2", "", "/q", {"agent"}, 8, {}}, kBen);
   ask(make_question(1));
   (void)state.ask(other, make_question(1), 5min, now);
   ASSERT_EQ(waiting(kSelf).size(), 1u);
@@ -178,10 +178,10 @@ TEST_F(Daemon, TheSameNumberInAnotherSessionIsAnotherQuestion) {
 
 TEST_F(Daemon, TooManyQuestionsAreANoAtOnce) {
   State small(1, Limits{2, 3});
-  const SessionKey one = *small.open({"s", "", "/p", {}, 1}, kSelf);
-  ASSERT_TRUE(small.open({"t", "", "/p", {}, 1}, kSelf));
-  EXPECT_FALSE(small.open({"v", "", "/p", {}, 1}, kSelf));
-  EXPECT_TRUE(small.open({"w", "", "/p", {}, 1}, kAna)) << "each user has their own";
+  const SessionKey one = *small.open({"s", "", "/p", {}, 1, {}}, kSelf);
+  ASSERT_TRUE(small.open({"t", "", "/p", {}, 1, {}}, kSelf));
+  EXPECT_FALSE(small.open({"v", "", "/p", {}, 1, {}}, kSelf));
+  EXPECT_TRUE(small.open({"w", "", "/p", {}, 1, {}}, kAna)) << "each user has their own";
   for (std::uint64_t id = 1; id <= 3; ++id) EXPECT_TRUE(small.ask(one, make_question(id), 1min, now).empty());
   const auto no = small.ask(one, make_question(4), 1min, now);
   ASSERT_EQ(no.size(), 1u);
@@ -191,9 +191,9 @@ TEST_F(Daemon, TooManyQuestionsAreANoAtOnce) {
 // All in one session, where they are looked through one by one. Times are printed; only a hang is a failure.
 TEST_F(Daemon, OneUsersQuestionsTakeNoMoreMemoryThanTheirShare) {
   State small(42, Limits{4096, 10'000, 100'000});
-  const auto a = *small.open({"s-1", "", "/p", {"agent"}, 7}, kSelf);
-  const auto b = *small.open({"s-2", "", "/p", {"agent"}, 8}, kSelf);
-  const auto other = *small.open({"s-3", "", "/p", {"agent"}, 9}, kAna);
+  const auto a = *small.open({"s-1", "", "/p", {"agent"}, 7, {}}, kSelf);
+  const auto b = *small.open({"s-2", "", "/p", {"agent"}, 8, {}}, kSelf);
+  const auto other = *small.open({"s-3", "", "/p", {"agent"}, 9, {}}, kAna);
   const auto large = [](std::uint64_t number) {
     auto out = make_question(number);
     out.object = "/p/" + std::string(30'000, 'x') + std::to_string(number);

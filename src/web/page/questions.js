@@ -23,7 +23,8 @@ function fact(name, ...value) {
 
 function facts(q) {
   const out = [];
-  out.push(fact("wants to", h("strong", { class: "operation" }, q.operation), " ", long(q.object, "name")));
+  out.push(fact("wants to", h("strong", { class: "operation" }, q.operation), " ", long(q.object, "name"),
+    q.other ? [h("br"), `${q.other_word} `, long(q.other, "name")] : []));
   if (q.radius) {
     const far = q.radius.outside_project > 0;
     out.push(fact("blast radius", h("span", { class: far ? "warn" : "" }, q.radius.text),

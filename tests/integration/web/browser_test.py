@@ -126,10 +126,9 @@ class Page:
     def press(self, card, key):
         """As a person who reads "press again" where something has just moved."""
         for _ in range(20):
-            self.driver.execute_script("arguments[0].querySelector(`[data-key=${arguments[1]}]`).click()", card, key)
+            self.driver.execute_script("arguments[0].querySelector('.note').textContent = ''; arguments[0].querySelector(`[data-key=${arguments[1]}]`).click()", card, key)
             if "only just" not in self.driver.execute_script("return arguments[0].querySelector('.note').textContent", card):
                 return
-            self.driver.execute_script("arguments[0].querySelector('.note').textContent = ''", card)
             time.sleep(0.3)
 
     def keys(self, text):
