@@ -13,6 +13,7 @@
 
 #include "assent/unique_fd.h"
 #include "base/show.h"
+#include "decide/frozen.h"
 
 namespace assent::decide {
 
@@ -85,14 +86,14 @@ std::optional<Source> Sources::find(std::string_view spec, std::size_t first_pla
   if (is_file_spec(spec)) {
     std::string path(spec);
     auto text = read_profile_file(path);
-    if (text) return Source{std::move(path), std::move(*text), 0, false};
+    if (text) return Source{std::move(path), std::move(*text), 0, false, {}};
     why = why_text(text.error());
     return std::nullopt;
   }
   for (std::size_t place = first_place; place < folders_.size(); ++place) {
     std::string path = folders_[place] + "/" + std::string(spec) + ".toml";
     auto text = read_profile_file(path);
-    if (text) return Source{std::move(path), std::move(*text), place, true};
+    if (text) return Source{std::move(path), std::move(*text), place, true, {}};
     if (text.error() != ENOENT && text.error() != ENOTDIR) {
       why = path + ": " + why_text(text.error());
       return std::nullopt;
@@ -101,8 +102,13 @@ std::optional<Source> Sources::find(std::string_view spec, std::size_t first_pla
   if (first_place <= folders_.size()) {
     for (const auto& shipped : shipped_profiles()) {
       if (shipped.name != spec) continue;
-      std::string text = reading_ == Reading::Rules ? rules_of(shipped.text) : std::string(shipped.text);
-      return Source{std::string(spec) + ".toml", std::move(text), folders_.size(), true};
+      Source out{std::string(spec) + ".toml", "", folders_.size(), true, {}};
+      if (reading_ == Reading::Rules) {
+        out.frozen = shipped.rules;
+      } else {
+        out.text = shipped.text;
+      }
+      return out;
     }
   }
   why = "there is no profile of that name; 'assent profile ls' lists them";
@@ -110,7 +116,8 @@ std::optional<Source> Sources::find(std::string_view spec, std::size_t first_pla
 }
 
 void Sources::follow(Source source, std::string name, std::vector<Link>& out, Walk& walk, Problems& problems) const {
-  Profile profile = parse_profile(source.text, source.file, problems);
+  auto thawed = thaw(source.frozen);
+  Profile profile = thawed ? std::move(*thawed) : parse_profile(source.text, source.file, problems);
   const std::string file = source.file;
   const Texts extends = profile.extends;
   out.push_back({std::move(profile), source.by_name});
@@ -163,7 +170,7 @@ std::vector<Sources::Link> Sources::chain_of_file(const std::string& path, Probl
     return out;
   }
   Walk walk;
-  follow({path, std::move(*text), 0, false}, name_of_file(path), out, walk, problems);
+  follow({path, std::move(*text), 0, false, {}}, name_of_file(path), out, walk, problems);
   return out;
 }
 

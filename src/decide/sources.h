@@ -17,6 +17,7 @@ namespace assent::decide {
 struct Shipped {
   std::string_view name;
   std::string_view text;
+  std::string_view rules;  // what parse_profile makes of rules_of(text), frozen
 };
 // The profiles/ folder as it was when this program was built.
 std::span<const Shipped> shipped_profiles();
@@ -24,8 +25,9 @@ std::span<const Shipped> shipped_profiles();
 struct Source {
   std::string file;  // as shown to people
   std::string text;
-  std::size_t place = 0;  // index of the search folder it was found in
-  bool by_name = false;   // found in a search folder, or shipped; not named by its path
+  std::size_t place = 0;    // index of the search folder it was found in
+  bool by_name = false;     // found in a search folder, or shipped; not named by its path
+  std::string_view frozen;  // of a shipped one that is read for its rules: `text` is empty then
 };
 
 class Sources {

@@ -5,6 +5,7 @@
 #include <array>
 #include <cerrno>
 #include <cstdint>
+#include <memory>
 #include <utility>
 
 namespace assent::net {
@@ -38,7 +39,9 @@ bool DatagramPump::start() {
 }
 
 void DatagramPump::on(std::size_t from) {
-  static thread_local std::array<std::uint8_t, 65536> buffer;
+  // Not in the thread's own memory: every thread of the program would begin with clearing it.
+  static thread_local const auto room = std::make_unique<std::array<std::uint8_t, 65536>>();
+  auto& buffer = *room;
   used_ = busy_ = true;
   last_used_ = std::chrono::steady_clock::now();
   for (int i = 0; i < kMostAtOnce; ++i) {

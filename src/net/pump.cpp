@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <memory>
 #include <utility>
 
 namespace assent::net {
@@ -80,7 +81,9 @@ void Pump::on(std::size_t i, std::uint32_t events) {
 }
 
 bool Pump::carry(std::size_t from) {
-  static thread_local std::array<std::uint8_t, kBuffer> buffer;
+  // Not in the thread's own memory: every thread of the program would begin with clearing it.
+  static thread_local const auto room = std::make_unique<std::array<std::uint8_t, kBuffer>>();
+  auto& buffer = *room;
   Side& side = sides_[from];
   Side& to = sides_[1 - from];
   const bool gated = from == 0 && gate_;

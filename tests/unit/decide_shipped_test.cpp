@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "decide/act.h"
+#include "decide/frozen.h"
 #include "decide/policy.h"
 #include "decide/sources.h"
 
@@ -36,7 +37,9 @@ TEST(Shipped, NothingButTestsFollowsTheFirstTest) {
     while (!rest.empty()) {
       const auto line = rest.substr(0, rest.find('\n'));
       rest.remove_prefix(std::min(rest.size(), line.size() + 1));
-      if (line.starts_with('[')) EXPECT_TRUE(line.starts_with("[[test]]")) << shipped.name << ": " << line;
+      if (line.starts_with('[')) {
+        EXPECT_TRUE(line.starts_with("[[test]]")) << shipped.name << ": " << line;
+      }
     }
     EXPECT_EQ(shipped.text.find("\"\"\""), std::string_view::npos) << "a # in a text of several lines is no comment";
     EXPECT_EQ(shipped.text.find("'''"), std::string_view::npos);
@@ -60,6 +63,29 @@ TEST(Shipped, WithoutTestsAndCommentsTheRulesStandOnTheSameLines) {
       EXPECT_EQ(rules.net_rules[i].say.at.line, whole.net_rules[i].say.at.line);
     ASSERT_EQ(rules.exec_rules.size(), whole.exec_rules.size()) << shipped.name;
   }
+}
+
+// They are parsed when the program is built; a session reads what was made of them then.
+TEST(Shipped, WhatIsReadWithoutParsingIsWhatParsingGives) {
+  for (const auto& shipped : shipped_profiles()) {
+    Problems problems;
+    const Profile parsed = parse_profile(rules_of(shipped.text), std::string(shipped.name) + ".toml", problems);
+    EXPECT_EQ(freeze(parsed), shipped.rules) << shipped.name;
+    const auto thawed = thaw(shipped.rules);
+    ASSERT_TRUE(thawed) << shipped.name;
+    EXPECT_EQ(freeze(*thawed), shipped.rules) << shipped.name;
+    EXPECT_EQ(thawed->file, std::string(shipped.name) + ".toml");
+    EXPECT_EQ(thawed->file_rules.size(), parsed.file_rules.size());
+    Sources::Link link = Sources({}, Sources::Reading::Rules).chain(shipped.name, problems).front();
+    EXPECT_EQ(freeze(link.profile), shipped.rules) << shipped.name;
+    EXPECT_TRUE(problems.empty());
+  }
+}
+
+TEST(Shipped, BytesThatAreNotOneProfileAreNone) {
+  const std::string_view whole = shipped_profiles().front().rules;
+  for (std::size_t length = 0; length < whole.size(); ++length) EXPECT_FALSE(thaw(whole.substr(0, length))) << length;
+  EXPECT_FALSE(thaw(std::string(whole) + '\0'));
 }
 
 TEST(Shipped, EveryProfileLoadsAndItsOwnTestsHold) {
