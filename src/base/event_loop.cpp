@@ -51,11 +51,12 @@ void EventLoop::remove(int fd) {
   if (fd == direct_) {
     direct_ = -1;
     direct_handler_.reset();
+    sleeper_.reset();
     return;
   }
+  if (handlers_.erase(fd) == 0) return;
   // The descriptor may be closed already; then the kernel has forgotten it by itself.
   ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr);
-  handlers_.erase(fd);
 }
 
 EventLoop::TimerId EventLoop::after(std::chrono::nanoseconds delay, std::function<void()> callback) {
@@ -102,18 +103,53 @@ Status EventLoop::wait(std::chrono::nanoseconds limit) {
   time.tv_nsec = limit.count() % 1'000'000'000;
   const timespec* until = limit.count() < 0 ? nullptr : &time;
   if (direct_ < 0) return serve_epoll(until);
+  if (until != nullptr || streak_ < kStreak || !have_stand_in()) return poll_both(until);
+  return sleep_for_one();
+}
 
+void EventLoop::call(const std::shared_ptr<Handler>& handler, std::uint32_t events) {
+  const auto kept = handler;  // keeps it alive while it removes itself
+  next_turn();
+  (*kept)(events);
+  next_turn();
+}
+
+Status EventLoop::poll_both(const timespec* until) {
   std::array<pollfd, 2> ready{{{direct_, POLLIN, 0}, {epoll_.get(), POLLIN, 0}}};
   if (::ppoll(ready.data(), ready.size(), until, nullptr) < 0 && errno != EINTR) return sys::last_error("ppoll");
-  if (ready[0].revents != 0) {
-    const auto handler = direct_handler_;  // keeps it alive while it removes itself
-    next_turn();
-    (*handler)(static_cast<std::uint32_t>(ready[0].revents));
-    next_turn();
-  }
+  streak_ = ready[0].revents == POLLIN && ready[1].revents == 0 && sleeper_ ? streak_ + 1 : 0;
+  if (streak_ == kStreak && have_stand_in()) stand_in_->watch();
+  if (ready[0].revents != 0) call(direct_handler_, static_cast<std::uint32_t>(ready[0].revents));
   if (ready[1].revents == 0) return {};
   const timespec now{};
   return serve_epoll(&now);
+}
+
+bool EventLoop::have_stand_in() {
+  if (!sleeper_) return false;
+  if (stand_in_) return true;
+  if (sleeper_->before_thread) sleeper_->before_thread();
+  if (auto started = StandIn::start(epoll_.get())) {
+    stand_in_ = std::move(*started);
+  } else {
+    sleeper_.reset();  // no thread can be had: polling does as well
+  }
+  return stand_in_ != nullptr;
+}
+
+Status EventLoop::sleep_for_one() {
+  if (stand_in_->enter()) {
+    const auto sleeper = sleeper_;
+    sleeper->sleep();
+    stand_in_->leave();
+    call(direct_handler_, kTaken);
+    if (!stand_in_->came() && sleeper_) return {};
+  }
+  streak_ = 0;
+  const timespec now{};
+  auto served = serve_epoll(&now);
+  stand_in_->taken();
+  return served;
 }
 
 Status EventLoop::serve_epoll(const timespec* wait) {
@@ -129,10 +165,7 @@ Status EventLoop::serve_epoll(const timespec* wait) {
     // An earlier callback of this round may have removed the descriptor.
     const auto found = handlers_.find(ready[i].data.fd);
     if (found == handlers_.end()) continue;
-    const auto handler = found->second;  // keeps it alive while it removes itself
-    next_turn();
-    (*handler)(ready[i].events);
-    next_turn();
+    call(found->second, ready[i].events);
   }
   if (alarmed) {
     std::uint64_t times = 0;

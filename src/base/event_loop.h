@@ -14,6 +14,7 @@
 
 #include "assent/result.h"
 #include "assent/unique_fd.h"
+#include "base/stand_in.h"
 
 namespace assent {
 
@@ -33,6 +34,19 @@ class EventLoop {
   // The same for the one descriptor whose waker wants us on its own CPU (the seccomp listener under SYNC_WAKE_UP): it
   // is polled directly, for epoll in between would lose that wish. EPOLLIN only. EBUSY: there is one already.
   Status add_direct(int fd, Handler handler);
+  // How to wait for it without polling. `sleep` waits in the kernel until `fd` has something, and takes it; it may come
+  // back with nothing, and does where a signal interrupts it. Then the handler is called, with kTaken. `before_thread`
+  // is called before a thread is started, which waits for everything else meanwhile (stand_in.h).
+  //
+  // That saves a call and a half for each thing that comes, but costs a wake of two threads where something else does.
+  // So it is done while kStreak came in a row and nothing else.
+  struct Sleeper {
+    std::function<void()> sleep;
+    std::function<void()> before_thread;
+  };
+  void sleep_for_direct(Sleeper sleeper) { sleeper_ = std::make_shared<Sleeper>(std::move(sleeper)); }
+  static constexpr std::uint32_t kTaken = 0;
+  static constexpr int kStreak = 32;
   Status modify(int fd, std::uint32_t events);
   void remove(int fd);
 
@@ -55,6 +69,10 @@ class EventLoop {
   Status arm();
   Status wait(std::chrono::nanoseconds limit);
   Status serve_epoll(const timespec* wait);
+  Status poll_both(const timespec* wait);
+  Status sleep_for_one();
+  void call(const std::shared_ptr<Handler>& handler, std::uint32_t events);
+  bool have_stand_in();
   // One writer, so no locked instruction is needed.
   void next_turn() { turn_->store(turn_->load(std::memory_order_relaxed) + 1, std::memory_order_relaxed); }
 
@@ -67,6 +85,9 @@ class EventLoop {
   std::uint64_t next_timer_ = 1;
   int direct_ = -1;
   std::shared_ptr<Handler> direct_handler_;
+  std::shared_ptr<Sleeper> sleeper_;
+  std::unique_ptr<StandIn> stand_in_;  // for epoll_
+  int streak_ = 0;
   bool stopped_ = false;
   std::unique_ptr<std::atomic<std::uint32_t>> turn_ = std::make_unique<std::atomic<std::uint32_t>>(0);
 };

@@ -38,7 +38,7 @@ class Listener {
 
   // The next waiting call, without blocking. Nothing: none waits, or it died meanwhile, or it was refused here (a
   // caller invisible from our pid namespace: EPERM; a foreign ABI: ENOSYS). ESHUTDOWN: all users are gone and none will
-  // come. With Readiness::Seen it would block if the precondition did not hold.
+  // come. With Readiness::Seen it waits for one where none does, until a signal comes.
   Result<std::optional<Call>> receive(Readiness readiness = Readiness::Unknown);
 
   // Whether the call still waits for its answer, so that what its thread id names is what made the call. To be asked

@@ -6,6 +6,7 @@
 
 #include <array>
 #include <csignal>
+#include <functional>
 #include <thread>
 #include <vector>
 
@@ -299,6 +300,93 @@ TEST(EventLoopDirect, IsServedBesideEpollAndTimers) {
   direct_write.reset();
   ASSERT_TRUE(loop.run_once());
   EXPECT_EQ(seen.back(), "hang-up");
+}
+
+// A pipe that is waited for by a read, as the listener is by its ioctl.
+struct SleptFor {
+  explicit SleptFor(EventLoop& loop_in) : loop(loop_in) {
+    int ends[2];
+    EXPECT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+    read_end.reset(ends[0]);
+    write_end.reset(ends[1]);
+    EXPECT_TRUE(loop.add_direct(read_end.get(), [this](std::uint32_t events) { serve(events); }));
+    loop.sleep_for_direct({[this] { taken = ::read(read_end.get(), &byte, 1) == 1; }, [this] { ++threads; }});
+  }
+  void serve(std::uint32_t events) {
+    if (events != EventLoop::kTaken) taken = ::read(read_end.get(), &byte, 1) == 1;
+    if (!taken) return;
+    slept += events == EventLoop::kTaken ? 1 : 0;
+    ++served;
+    if (on_byte) on_byte();
+  }
+  void send() const { EXPECT_EQ(::write(write_end.get(), "x", 1), 1); }
+
+  EventLoop& loop;
+  UniqueFd read_end;
+  UniqueFd write_end;
+  char byte = 0;
+  bool taken = false;
+  int served = 0;
+  int slept = 0;
+  int threads = 0;
+  std::function<void()> on_byte;
+};
+
+TEST(EventLoopDirect, IsSleptForAfterAStreak) {
+  EventLoop loop = make_loop();
+  SleptFor pipe(loop);
+  constexpr int kAll = EventLoop::kStreak * 3;
+  pipe.on_byte = [&] { pipe.served < kAll ? pipe.send() : loop.stop(); };
+  pipe.send();
+  ASSERT_TRUE(loop.run());
+  EXPECT_EQ(pipe.served, kAll);
+  EXPECT_EQ(pipe.slept, kAll - EventLoop::kStreak);
+  EXPECT_EQ(pipe.threads, 1);
+}
+
+TEST(EventLoopDirect, NothingElseWaitsForOneThatIsSleptFor) {
+  EventLoop loop = make_loop();
+  SleptFor pipe(loop);
+  int timers = 0;
+  bool rang = false;
+  const UniqueFd bell(::eventfd(0, EFD_CLOEXEC));
+  // Nothing more comes through the pipe, so the loop sleeps in its read when these are due.
+  pipe.on_byte = [&] {
+    if (pipe.served < EventLoop::kStreak * 2) return pipe.send();
+    loop.after(1ms, [&] {
+      ++timers;
+      const std::uint64_t one = 1;
+      std::thread([&bell, one] { (void)!::write(bell.get(), &one, sizeof one); }).join();
+    });
+  };
+  ASSERT_TRUE(loop.add(bell.get(), EPOLLIN, [&](std::uint32_t) {
+    rang = true;
+    loop.stop();
+  }));
+  for (int round = 0; round < 20; ++round) {
+    pipe.served = 0;
+    rang = false;
+    pipe.send();
+    ASSERT_TRUE(loop.run());
+    EXPECT_TRUE(rang);
+    std::uint64_t times = 0;
+    ASSERT_EQ(::read(bell.get(), &times, sizeof times), static_cast<ssize_t>(sizeof times));
+  }
+  EXPECT_EQ(timers, 20);
+  EXPECT_GT(pipe.slept, 0);
+}
+
+TEST(EventLoopDirect, MayBeRemovedWhileItIsSleptFor) {
+  EventLoop loop = make_loop();
+  SleptFor pipe(loop);
+  pipe.on_byte = [&] {
+    if (pipe.served < EventLoop::kStreak * 2) return pipe.send();
+    loop.remove(pipe.read_end.get());
+    loop.after(1ms, [&] { loop.stop(); });
+  };
+  pipe.send();
+  ASSERT_TRUE(loop.run());
+  EXPECT_EQ(pipe.served, EventLoop::kStreak * 2);
 }
 
 }  // namespace
