@@ -2,6 +2,8 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -28,21 +30,40 @@ bool unsettled(std::vector<std::weak_ptr<Caller>>& changing) {
 
 constexpr std::size_t kMostAncestors = 32;
 
+}  // namespace
+
+// A thread that was let through to execve is done with it when it calls again, or when it is seen in another system
+// call: many programs leave their calls to other threads or other processes.
+bool Caller::image_changes(Group& group) const {
+  std::erase_if(group.changing_image, [&](const auto& one) {
+    const CallerRef caller = one.lock();
+    if (!caller || caller.get() == this || caller->tid() != group.tgid) return false;
+    if (!waits_elsewhere(proc_, caller->tid())) return false;
+    caller->changing_ = false;
+    return true;
+  });
+  return unsettled(group.changing_image);
+}
+
 // Read once an image, as the rest of what is shown of a process.
-Result<std::string> name_of(int proc, Group& group) {
-  const bool changing = unsettled(group.changing_image);
+Result<std::string> Caller::name_of(Group& group) const {
+  const bool changing = image_changes(group);
   if (!changing && !group.name.empty()) return group.name;
-  auto name = read_name(proc, group.tgid);
+  auto name = read_name(proc_, group.tgid);
   if (name && !changing) group.name = *name;
   return name;
 }
 
-}  // namespace
+bool Caller::alive() const { return is_alive(pidfd()); }
 
-bool Caller::alive() const { return is_alive(pidfd_.get()); }
+void Caller::signal(int number) const {
+  constexpr unsigned kToThread = 1;  // PIDFD_SIGNAL_THREAD, Linux 6.9
+  if (::syscall(SYS_pidfd_send_signal, pidfd(), number, nullptr, kToThread) != 0 && errno == EINVAL)
+    ::syscall(SYS_pidfd_send_signal, pidfd(), number, nullptr, 0);
+}
 
 ProcessRef Caller::process() {
-  const bool changing = unsettled(group_->changing_image);
+  const bool changing = image_changes(*group_);
   if (!changing && group_->process) return group_->process;
   auto process = std::make_shared<Process>();
   process->id = group_->id;
@@ -68,7 +89,7 @@ std::vector<std::string> Caller::ancestry() const {
     if (now && now->parent == group->outside) return out;
     auto above = group->above.lock();
     if (!now || !above || above->tgid != now->parent) break;
-    auto name = name_of(proc_, *above);
+    auto name = name_of(*above);
     if (!name || !is_alive(above->pidfd.get())) break;
     out.push_back(std::move(*name));
     group = std::move(above);
@@ -109,7 +130,7 @@ Result<Caller::WorkingDirectory> Caller::cwd() {
 
 Result<UniqueFd> Caller::descriptor(int fd) const {
   if (fd < 0) return fail(EBADF);
-  return sys::pidfd_getfd(pidfd_.get(), fd);
+  return sys::pidfd_getfd(pidfd(), fd);
 }
 
 Result<mode_t> Caller::umask() {

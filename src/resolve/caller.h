@@ -58,8 +58,13 @@ class Caller {
   [[nodiscard]] pid_t inner_tid() const { return inner_tid_; }
   [[nodiscard]] pid_t inner_pid() const { return group_->inner_pid; }
   [[nodiscard]] std::uint64_t process_id() const { return group_->id; }
-  [[nodiscard]] int pidfd() const { return pidfd_.get(); }
+  // The thread's own; the process's where the thread is its first.
+  [[nodiscard]] int pidfd() const { return pidfd_ ? pidfd_.get() : group_->pidfd.get(); }
   [[nodiscard]] int process_pidfd() const { return group_->pidfd.get(); }
+  // The pidfd of the process, for those who want to know of its end.
+  [[nodiscard]] std::shared_ptr<const UniqueFd> process_end() const { return {group_, &group_->pidfd}; }
+  // To this thread, as the kernel sends what a call of its brings about.
+  void signal(int number) const;
 
   // Who it is, for the question and the record. Never empty.
   ProcessRef process();
@@ -84,14 +89,16 @@ class Caller {
  private:
   friend class Callers;
   Caller(int proc, pid_t tid) : proc_(proc), tid_(tid) {}
+  [[nodiscard]] bool image_changes(Group& group) const;
+  Result<std::string> name_of(Group& group) const;
   [[nodiscard]] std::vector<std::string> ancestry() const;
   void climb(pid_t from, std::vector<std::string>& out) const;
 
   int proc_;  // our own /proc; Callers owns it and outlives its callers
   pid_t tid_;
   pid_t inner_tid_ = 0;
-  UniqueFd pidfd_;
-  bool exact_ = true;  // the pidfd is the thread's own, not that of its process
+  UniqueFd pidfd_;     // none where that of the process is as good
+  bool exact_ = true;  // the pidfd stands for this thread, not for any of its process
   std::shared_ptr<Group> group_;
 
   UniqueFd cwd_;

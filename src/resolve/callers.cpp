@@ -58,14 +58,13 @@ Result<CallerRef> Callers::meet(pid_t tid) {
   if (tid <= 0) return fail(ESRCH, "cannot pin a caller that is not visible");
   if (threads_.size() >= sweep_at_) make_room();
   const CallerRef caller(new Caller(proc_.get(), tid));
-  auto pidfd = sys::pidfd_open(tid, abi::kPidfdThread);
-  if (!pidfd && pidfd.error().code == EINVAL) {  // before Linux 6.9
-    pidfd = sys::pidfd_open(tid);
-    caller->exact_ = pidfd.has_value();
-  }
+  // Most callers are the first thread of their process, and its number stays with it as long as the process lives.
+  auto pidfd = sys::pidfd_open(tid);
+  const bool leader = pidfd.has_value();
+  if (!leader) pidfd = sys::pidfd_open(tid, abi::kPidfdThread);
   std::optional<StatusFacts> facts;
   bool whole = false;
-  if (pidfd && caller->exact_) facts = ask_quickly(pidfd->get(), tid);
+  if (pidfd) facts = ask_quickly(pidfd->get(), tid);
   if (!facts) {
     auto read = read_status(proc_.get(), tid);
     if (!read) return pass(std::move(read));
@@ -77,9 +76,10 @@ Result<CallerRef> Callers::meet(pid_t tid) {
     caller->exact_ = false;
   }
   if (!pidfd) return pass(std::move(pidfd));
-  caller->pidfd_ = std::move(*pidfd);
   caller->inner_tid_ = facts->inner_tid;
-  auto group = group_of(*facts, 64);
+  const bool shares = leader && facts->tgid == tid;
+  if (!shares) caller->pidfd_ = std::move(*pidfd);
+  auto group = group_of(*facts, 64, shares ? std::move(*pidfd) : UniqueFd());
   if (!group) return pass(std::move(group));
   caller->group_ = std::move(*group);
   if (whole) {
@@ -131,13 +131,16 @@ std::optional<StatusFacts> Callers::ask_quickly(int pidfd, pid_t tid) const {
 }
 
 // Parents are met with their children, so that each process has its number before it calls for the first time.
-Result<std::shared_ptr<Group>> Callers::group_of(const StatusFacts& facts, int generations) {
+Result<std::shared_ptr<Group>> Callers::group_of(const StatusFacts& facts, int generations, UniqueFd pidfd) {
   const auto known = groups_.find(facts.tgid);
   if (known != groups_.end() && is_alive(known->second->pidfd.get())) return known->second;
   auto group = std::make_shared<Group>();
-  auto pidfd = sys::pidfd_open(facts.tgid);
-  if (!pidfd) return pass(std::move(pidfd));
-  group->pidfd = std::move(*pidfd);
+  if (!pidfd) {
+    auto opened = sys::pidfd_open(facts.tgid);
+    if (!opened) return pass(std::move(opened));
+    pidfd = std::move(*opened);
+  }
+  group->pidfd = std::move(pidfd);
   group->tgid = facts.tgid;
   group->inner_pid = facts.inner_pid;
   if (const auto above = groups_.find(facts.parent); above != groups_.end() && is_alive(above->second->pidfd.get())) {
@@ -185,7 +188,8 @@ void Callers::settle_one(const CallerRef& caller) {
 void Callers::observe(const CallerRef& caller, const Action& action) {
   Group& group = *caller->group_;
   group.alone.reset();
-  if (is_only_thread(*caller)) group.alone = caller;
+  // Not asked at each execve: see Caller::image_changes.
+  if (!std::holds_alternative<Exec>(action) && is_only_thread(*caller)) group.alone = caller;
   const auto begin = [&](std::vector<std::weak_ptr<Caller>>& changing) {
     caller->changing_ = true;
     remove(changing, caller);

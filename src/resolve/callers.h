@@ -35,7 +35,7 @@ class Callers {
  private:
   Callers(UniqueFd proc, std::size_t most) : proc_(std::move(proc)), most_(most) {}
   Result<CallerRef> meet(pid_t tid);
-  Result<std::shared_ptr<Group>> group_of(const StatusFacts& facts, int generations);
+  Result<std::shared_ptr<Group>> group_of(const StatusFacts& facts, int generations, UniqueFd pidfd = {});
   [[nodiscard]] std::optional<StatusFacts> ask_quickly(int pidfd, pid_t tid) const;
   static void settle(const CallerRef& caller);
   static void settle_one(const CallerRef& caller);

@@ -17,7 +17,8 @@ namespace assent::resolve {
 namespace {
 
 constexpr std::uint64_t kLongestIndex = std::uint64_t{256} << 20;
-constexpr std::size_t kLongestPointer = 8192;  // "gitdir: " and a path
+constexpr std::uint64_t kLongestHashed = 256 << 10;  // a millisecond or two, and no call may take long
+constexpr std::size_t kLongestPointer = 8192;        // "gitdir: " and a path
 constexpr std::uint32_t kRegular = 0100000;
 constexpr std::uint32_t kSymlink = 0120000;
 constexpr std::uint32_t kTypeMask = 0170000;
@@ -69,6 +70,25 @@ Result<std::vector<std::uint8_t>> read_all(int fd, std::uint64_t size) {
     done += static_cast<std::size_t>(got);
   }
   return bytes;
+}
+
+// Whether the file there is the one of `stat`, and its bytes those of the entry. Nothing waits: neither for a FIFO nor
+// for the end of a lease.
+bool has_content(const GitEntry& entry, const struct statx& stat, int folder, const char* name) {
+  if (entry.hash == GitHash{} || stat.stx_size > kLongestHashed) return false;
+  auto file = sys::openat(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+  if (!file) return false;
+  std::string bytes(stat.stx_size + 1, '\0');  // one more: it may have grown
+  std::size_t done = 0;
+  while (done < bytes.size()) {
+    const ssize_t got = ::pread(file->get(), bytes.data() + done, bytes.size() - done, static_cast<off_t>(done));
+    if (got < 0) return false;
+    if (got == 0) break;
+    done += static_cast<std::size_t>(got);
+  }
+  auto now = sys::statx(file->get(), "");
+  if (!now || sys::id_of(*now) != sys::id_of(stat) || time_of(now->stx_ctime) != time_of(stat.stx_ctime)) return false;
+  return done == stat.stx_size && git_blob_hash(std::string_view(bytes).substr(0, done)) == entry.hash;
 }
 
 }  // namespace
@@ -131,7 +151,7 @@ bool GitIndex::tracks(std::string_view path) const {
 
 std::size_t GitIndex::entries() const { return load_now() && state_ ? state_->entries.entries.size() : 0; }
 
-bool GitIndex::holds_unmodified(std::string_view path, const struct statx& stat) const {
+bool GitIndex::holds_unmodified(std::string_view path, const struct statx& stat, Place place) const {
   if (!load_now() || !state_ || (stat.stx_mask & STATX_BASIC_STATS) != STATX_BASIC_STATS) return false;
   const GitEntry* entry = state_->entries.find(path);
   if (entry == nullptr || !entry->plain) return false;
@@ -142,7 +162,8 @@ bool GitIndex::holds_unmodified(std::string_view path, const struct statx& stat)
                     entry->inode == static_cast<std::uint32_t>(stat.stx_ino) && entry->uid == stat.stx_uid &&
                     entry->gid == stat.stx_gid && entry->changed == time_of(stat.stx_ctime) &&
                     entry->modified == time_of(stat.stx_mtime);
-  return same && entry->modified < time_of(state_->pinned.stx_mtime);
+  if (!same || entry->modified < time_of(state_->pinned.stx_mtime)) return same;
+  return type == kRegular && place.name != nullptr && has_content(*entry, stat, place.folder, place.name);
 }
 
 }  // namespace assent::resolve

@@ -38,8 +38,17 @@ class GitIndex {
   [[nodiscard]] bool tracks(std::string_view path) const;
   // As git itself would judge without reading the file: same type, owner, size, inode, change time and modification
   // time (nanoseconds) as when it was staged. A file modified no earlier than the index was written may have been
-  // modified after ("racily clean"): no. `stat` holds the basic statistics, taken without following links.
-  [[nodiscard]] bool holds_unmodified(std::string_view path, const struct statx& stat) const;
+  // modified after ("racily clean"): no, unless `place` says where to read it, it is short, and its bytes have the
+  // hash of what was staged (not with SHA-256, nor where a filter of git's stands between the two). `stat` holds the
+  // basic statistics, taken without following links.
+  struct Place {
+    int folder = -1;
+    const char* name = nullptr;  // relative to the folder
+  };
+  [[nodiscard]] bool holds_unmodified(std::string_view path, const struct statx& stat, Place place) const;
+  [[nodiscard]] bool holds_unmodified(std::string_view path, const struct statx& stat) const {
+    return holds_unmodified(path, stat, Place{});
+  }
 
   [[nodiscard]] std::size_t entries() const;  // 0 where it cannot be used
 

@@ -69,6 +69,7 @@ class Parser {
     entry.uid = big32(stat + 28);
     entry.gid = big32(stat + 32);
     entry.size = big32(stat + 36);
+    if (hash_ == entry.hash.size()) std::memcpy(entry.hash.data(), stat + kStatBytes, hash_);
     const std::uint16_t flags = big16(stat + kStatBytes + hash_);
     at_ += fixed;
     std::uint16_t more = 0;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "assent/result.h"
+#include "resolve/git_hash.h"
 
 namespace assent::resolve {
 
@@ -28,6 +29,7 @@ struct GitEntry {
   std::uint32_t size = 0;  // the low 32 bits
   std::uint32_t name = 0;  // where in `names`
   std::uint32_t name_length = 0;
+  GitHash hash{};      // of its content; all zero where the hashes are longer
   bool plain = false;  // stage 0 and really added: git holds a blob for it
 };
 

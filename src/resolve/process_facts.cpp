@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -114,6 +115,15 @@ Result<PidfdFacts> ask_pidfd(int pidfd) {
   if (::ioctl(pidfd, abi::kPidfdGetInfo, &info) != 0) return fail(errno, "cannot ask a pidfd");
   if (info.tgid == 0) return fail(ESRCH);
   return PidfdFacts{static_cast<pid_t>(info.pid), static_cast<pid_t>(info.tgid), static_cast<pid_t>(info.ppid)};
+}
+
+bool waits_elsewhere(int proc, pid_t tid) {
+  std::array<char, 256> text;  // "NUMBER ARGUMENTS…", "running", or "-1 …" outside of system calls
+  const auto size = read_once(proc, tid, "syscall", text);
+  if (!size) return false;
+  int number = -1;
+  const auto [stop, error] = std::from_chars(text.data(), text.data() + *size, number);
+  return error == std::errc() && number >= 0 && number != SYS_execve && number != SYS_execveat;
 }
 
 Result<std::string> read_name(int proc, pid_t pid) {

@@ -35,6 +35,9 @@ struct PidfdFacts {
 };
 Result<PidfdFacts> ask_pidfd(int pidfd);
 
+// Whether the thread is seen waiting in a system call other than execve. No where it cannot be told.
+bool waits_elsewhere(int proc, pid_t tid);
+
 // The short command name (/proc/PID/comm), escaped as in the status file.
 Result<std::string> read_name(int proc, pid_t pid);
 

@@ -105,11 +105,10 @@ Result<Place> Walk::quickly(Base& base, const Spelled& spelled, Glance glance) c
     const Terminated directory(spelled.directory);
     if (glance == Glance::Later) place.directory = find_again(base, spelled, directory.get(), place);
     if (place.directory < 0) {
-      int error = pin(base.fd, directory.get(), O_DIRECTORY, place.owned);
-      if (error == ELOOP && glance == Glance::Shown && spelled.absolute) {
-        // "/proc/self" is nobody there for us, so what does not succeed is walked step by step.
-        error = pin_in_root(base.fd, directory.get(), place.owned) == 0 ? 0 : ELOOP;
-      }
+      // "/proc/self" is nobody there for us, so what does not succeed is walked step by step.
+      int error = ELOOP;
+      if (glance == Glance::Shown && spelled.absolute) error = pin_in_root(base.fd, directory.get(), place.owned);
+      if (error != 0) error = pin(base.fd, directory.get(), O_DIRECTORY, place.owned);
       if (error != 0) return fail(error);
       place.directory = place.owned.get();
       error = look(place.directory, "", place.directory_stat);

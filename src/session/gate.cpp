@@ -26,7 +26,8 @@ bool is_git(std::string_view exe) {
 }  // namespace
 
 bool Gate::serve(notify::Readiness readiness) {
-  auto received = rooms_.listener.receive(readiness);
+  auto received = waited_for_ ? std::move(*waited_for_) : rooms_.listener.receive(readiness);
+  waited_for_.reset();
   if (!received) return received.error().code != ESHUTDOWN;
   if (received->has_value()) handle(**received);
   return true;
@@ -72,7 +73,7 @@ void Gate::handle(const Call& call) {
 
 void Gate::identify(Judgement& judgement) {
   judgement.request.process = judgement.caller->process();
-  rooms_.exits.watch(judgement.caller->process_id(), judgement.caller->process_pidfd());
+  rooms_.exits.watch(judgement.caller->process_id(), judgement.caller->process_end());
 }
 
 void Gate::observe(const Call& call, const resolve::CallerRef& caller, const Action& action) {
@@ -148,6 +149,9 @@ void Gate::decide(Judgement&& judgement) {
     return perform(std::move(judgement));
   }
   const bool by_git = is_git(judgement.request.process->exe);
+  // The program was looked up after the call. Another thread of the caller's may have become git meanwhile; that ends
+  // the call, and the thread id means the new program.
+  if (by_git && !rooms_.listener.alive(judgement.call.id)) return;
   for (auto& subject : subjects) {
     subject.touched = touched_.contains(subject.id);
     subject.by_git = by_git;
@@ -344,7 +348,7 @@ void Gate::finish(Judgement&& judgement, std::uint64_t sequence, broker::Outcome
   if (const auto* value = std::get_if<ReturnValue>(&outcome.reply)) recorded.value = value->value;
   if (const auto* code = std::get_if<ReturnErrno>(&outcome.reply)) recorded.error = code->code;
   if (!outcome.created.empty()) recorded.object = outcome.created.front();
-  if (outcome.signal != 0) ::syscall(SYS_pidfd_send_signal, judgement.caller->pidfd(), outcome.signal, nullptr, 0);
+  if (outcome.signal != 0) judgement.caller->signal(outcome.signal);
   auto replied = rooms_.listener.reply(judgement.call.id, outcome.reply, judgement.call.tid);
   if (!replied && recorded.error == 0 && replied.error().code != ENOENT) {
     recorded.error = replied.error().code;
@@ -399,6 +403,7 @@ void Gate::remember(const Judgement& judgement, const broker::Outcome& outcome) 
   if (std::holds_alternative<ReturnErrno>(outcome.reply)) return;
   const auto* subjects = std::get_if<std::vector<FileSubject>>(&judgement.request.subject);
   if (subjects == nullptr) return;
+  git_traces_.changed(*subjects);
   for (const auto& subject : *subjects) {
     if (subject.operation == Operation::Rename && subject.type == FileType::Directory)
       rooms_.resolver.directories().renamed();

@@ -22,6 +22,7 @@
 #include "session/connects.h"
 #include "session/denials.h"
 #include "session/freezes.h"
+#include "session/git_traces.h"
 #include "session/judgement.h"
 #include "session/name_lookups.h"
 #include "session/nameless_files.h"
@@ -65,14 +66,21 @@ class Gate {
     std::function<void(const Judgement&, int error)> judged;  // for --verbose; error 0: allowed
   };
 
-  Gate(Rooms rooms, Events events) : rooms_(rooms), events_(std::move(events)), nameless_(rooms.loop) {}
+  Gate(Rooms rooms, Events events)
+      : rooms_(rooms), events_(std::move(events)), nameless_(rooms.loop), git_traces_(rooms_.project) {}
 
   // The listener is readable. False: the last user of the filter is gone.
   bool serve(notify::Readiness readiness);
+  // Waits for a call, which serve() then takes. May come back without one: a signal ends the wait. (On Linux 6.1
+  // nothing else does after the last user of the filter is gone; then the agent's end comes through the loop.)
+  void wait_for_call() { waited_for_ = rooms_.listener.receive(notify::Readiness::Seen); }
   // A question was answered.
   void resume(Judgement judgement);
   // Why nobody may allow this now, whatever rules say and whoever assents.
   [[nodiscard]] std::optional<std::string> frozen(const Judgement& judgement) const;
+  // gate_git.cpp: what git would run outside because of this session, as far as it is not told yet; a line each.
+  [[nodiscard]] bool has_git_news() const { return git_traces_.fresh(); }
+  std::vector<std::string> git_news();
 
  private:
   void handle(const Call& call);
@@ -142,8 +150,11 @@ class Gate {
   Rooms rooms_;
   Events events_;
   NamelessFiles nameless_;
+  std::optional<Result<std::optional<Call>>> waited_for_;
   std::unordered_set<FileId, FileIdHash> touched_;  // the session was allowed to modify these already
-  std::unordered_set<FileId, FileIdHash> hits_;     // were there before and were hit without a question
+  GitTraces git_traces_;
+  std::unordered_set<std::string> git_told_;
+  std::unordered_set<FileId, FileIdHash> hits_;  // were there before and were hit without a question
 };
 
 }  // namespace assent::session

@@ -1,9 +1,9 @@
 #include "session/process_exits.h"
 
-#include <fcntl.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 
-#include <vector>
+#include <utility>
 
 #include "base/kernel_abi.h"
 
@@ -17,6 +17,9 @@ using namespace std::chrono_literals;
 constexpr auto kReapTime = 10ms;
 constexpr int kLooks = 3;
 
+// How late the end of a process that did not live longer than this may stand in the record.
+constexpr auto kYouth = 50ms;
+
 std::optional<int> status_of(int pidfd) {
   abi::PidfdInfo info{};
   info.mask = abi::kPidfdInfoExit;
@@ -27,33 +30,51 @@ std::optional<int> status_of(int pidfd) {
 }  // namespace
 
 ProcessExits::~ProcessExits() {
-  for (const auto& [process, pidfd] : watched_) loop_.remove(pidfd.get());
+  for (const auto& [process, pidfd] : watched_) loop_.remove(pidfd->get());
 }
 
-void ProcessExits::watch(std::uint64_t process, int pidfd) {
-  const auto [place, fresh] = watched_.try_emplace(process);
-  if (!fresh) return;
-  place->second.reset(::fcntl(pidfd, F_DUPFD_CLOEXEC, 0));
-  // Out of descriptors: its end is not recorded, and it is tried again at its next call.
-  if (!place->second ||
-      !loop_.add(place->second.get(), EPOLLIN, [this, process](std::uint32_t) { look(process, 1); })) {
-    watched_.erase(place);
+void ProcessExits::watch(std::uint64_t process, std::shared_ptr<const UniqueFd> pidfd) {
+  if (!watched_.try_emplace(process, std::move(pidfd)).second) return;
+  if (young_.empty()) loop_.after(kYouth, [this] { look_at_young(); });
+  young_.push_back(process);
+}
+
+void ProcessExits::look_at_young() {
+  const auto young = std::exchange(young_, {});
+  std::vector<pollfd> ends;
+  ends.reserve(young.size());
+  for (const auto process : young) {
+    const auto found = watched_.find(process);
+    ends.push_back({found == watched_.end() ? -1 : found->second->get(), POLLIN, 0});
+  }
+  // Where poll fails all are taken for living; the loop then tells.
+  if (::poll(ends.data(), ends.size(), 0) < 0) {
+    for (auto& end : ends) end.revents = 0;
+  }
+  for (std::size_t i = 0; i < young.size(); ++i) {
+    if (ends[i].fd < 0) continue;
+    const auto process = young[i];
+    if (ends[i].revents != 0) {
+      look(process, 1);
+    } else if (!loop_.add(ends[i].fd, EPOLLIN, [this, process](std::uint32_t) { look(process, 1); })) {
+      watched_.erase(process);  // its end is not recorded, and it is tried again at its next call
+    }
   }
 }
 
 void ProcessExits::look(std::uint64_t process, int attempt) {
   const auto found = watched_.find(process);
   if (found == watched_.end()) return;
-  const auto status = status_of(found->second.get());
+  const auto status = status_of(found->second->get());
   if (status || attempt >= kLooks) return tell(process, status);
-  loop_.remove(found->second.get());
+  loop_.remove(found->second->get());
   loop_.after(kReapTime, [this, process, attempt] { look(process, attempt + 1); });
 }
 
 void ProcessExits::tell(std::uint64_t process, std::optional<int> wait_status) {
   const auto found = watched_.find(process);
   if (found == watched_.end()) return;
-  loop_.remove(found->second.get());
+  loop_.remove(found->second->get());
   watched_.erase(found);
   ended_(process, wait_status);
 }
@@ -61,7 +82,7 @@ void ProcessExits::tell(std::uint64_t process, std::optional<int> wait_status) {
 void ProcessExits::finish() {
   std::vector<std::uint64_t> all;
   for (const auto& [process, pidfd] : watched_) all.push_back(process);
-  for (const auto process : all) tell(process, status_of(watched_.at(process).get()));
+  for (const auto process : all) tell(process, status_of(watched_.at(process)->get()));
 }
 
 }  // namespace assent::session

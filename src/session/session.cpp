@@ -22,6 +22,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kFlushEvery = 50ms;
+constexpr auto kLookAtGitAfter = 1s;  // git clone and npm install make much at once
 
 }  // namespace
 
@@ -99,7 +100,20 @@ void Session::arm_flush() {
     flush_armed_ = false;
     notify::leave_cpu();
     if (auto status = log_->flush(); !status) tell(status.error().what);
+    if (git_armed_ || !gate_->has_git_news()) return;
+    git_armed_ = true;
+    loop_->after(kLookAtGitAfter, [this] {
+      git_armed_ = false;
+      tell_of_git();
+    });
   });
+}
+
+void Session::tell_of_git() {
+  for (const auto& line : gate_->git_news()) {
+    if (auto status = log_->note("git", line); !status) tell(status.error().what);
+    tell(line);
+  }
 }
 
 void Session::give_up(const Error& error) {
@@ -115,7 +129,8 @@ bool Session::recoverable(const std::string& path, const FileId& id) const {
                    RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS)
           .and_then([](const UniqueFd& fd) -> tl::expected<struct statx, Error> { return sys::statx(fd.get(), ""); });
   return stat && sys::id_of(*stat) == id &&
-         git_.holds_unmodified(std::string_view(path).substr(place_.project.size() + 1), *stat);
+         git_.holds_unmodified(std::string_view(path).substr(place_.project.size() + 1), *stat,
+                               resolve::GitIndex::Place{view_->host_root(), path.c_str() + 1});
 }
 
 void Session::say(const Judgement& judgement, int error) {
@@ -146,6 +161,7 @@ int Session::end() {
   approver_.reset();
   notices_.reset();
   release_terminal();
+  tell_of_git();
   const int status = status_of_agent();
   record::EndInfo info;
   info.status = last_.kind == launch::AgentEvent::Kind::Killed ? last_.value : (status & 0xff) << 8;

@@ -13,6 +13,7 @@
 #include "approve/terminal_prompt.h"
 #include "base/sys.h"
 #include "filter/filter.h"
+#include "notify/near_us.h"
 #include "record/session_dir.h"
 #include "session/past_sessions.h"
 #include "session/profile_hashes.h"
@@ -321,6 +322,7 @@ Status Session::wire_rooms() {
 Status Session::watch() {
   if (auto status = loop_->add_direct(listener_->fd(), [this](std::uint32_t events) { on_listener(events); }); !status)
     return status;
+  loop_->sleep_for_direct({[this] { gate_->wait_for_call(); }, [] { notify::leave_cpu(); }});
   if (auto status = loop_->add(sandbox_->events(), EPOLLIN, [this](std::uint32_t) { on_agent(); }); !status)
     return status;
 

@@ -57,6 +57,7 @@ class Session {
   void on_agent();
   void on_signal();
   void arm_flush();
+  void tell_of_git();
   void give_up(const Error& error);
   void say(const Judgement& judgement, int error);
   void tell(std::string_view text);
@@ -107,6 +108,7 @@ class Session {
 
   std::uint64_t nonce_ = 0;
   bool flush_armed_ = false;
+  bool git_armed_ = false;
   bool relay_running_ = false;
   std::string last_said_;
   std::vector<std::string> held_;  // said while the terminal was the agent's

@@ -71,6 +71,8 @@ Retention::Retention(const Paths& paths, const decide::Settings& settings) : sha
   ::clock_gettime(CLOCK_REALTIME, &now);
   options.now_ns = now.tv_sec * 1'000'000'000LL + now.tv_nsec;
   if (looked_lately(options)) return;
+  options.jumps = undo::look_at_clock(options.state_vault, undo::moment_now(), undo::newest_end(options.state_vault),
+                                      undo::Remember::Yes);
   if (!undo::prune_due(options)) return;
   options.is_running = [shared = shared_.get(), state = paths.state](const std::string& transaction) {
     if (shared->stop) return true;

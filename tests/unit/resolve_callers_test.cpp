@@ -97,7 +97,9 @@ TEST_F(CallersTest, WhileAChangeIsOnItsWayNobodyOfTheProcessKeepsADirectory) {
   // The one that changes it calls again: from now on it may be kept.
   pin(world_.tid());
   EXPECT_EQ(path(*other), world_.project("src"));
-  if (threads_can_be_held()) EXPECT_EQ(fd(*other), fd(*other));
+  if (threads_can_be_held()) {
+    EXPECT_EQ(fd(*other), fd(*other));
+  }
 }
 
 TEST_F(CallersTest, AChangeOfTheOnlyThreadIsDoneWhenAThreadStartedSinceCalls) {
@@ -108,7 +110,9 @@ TEST_F(CallersTest, AChangeOfTheOnlyThreadIsDoneWhenAThreadStartedSinceCalls) {
   const CallerRef worker = pin(world_.outer(world_.new_thread()));
   EXPECT_EQ(path(*worker), world_.project("src"));
   const int kept = fd(*worker);
-  if (threads_can_be_held()) EXPECT_EQ(fd(*worker), kept) << "the directory is opened at each call";
+  if (threads_can_be_held()) {
+    EXPECT_EQ(fd(*worker), kept) << "the directory is opened at each call";
+  }
 }
 
 TEST_F(CallersTest, TheAncestorsOfSiblingsAreTheSame) {
@@ -177,6 +181,15 @@ TEST_F(CallersTest, AProcessIsReadAgainAfterExecAndNotBefore) {
   EXPECT_EQ(after->argv, (std::vector<std::string>{"sleep", "2"}));
   EXPECT_EQ(after->id, id) << "the same process";
   EXPECT_EQ(caller->process(), after);
+}
+
+TEST_F(CallersTest, AnExecOfTheFirstThreadIsDoneOnceItIsSeenInAnotherCall) {
+  callers_->observe(pin(world_.tid()), Exec{});
+  // The new program leaves the work to another thread.
+  const CallerRef worker = pin(world_.outer(world_.new_thread()));
+  const auto is_kept = [&] { return worker->process() == worker->process(); };
+  for (int i = 0; i < 10000 && !is_kept(); ++i) ::usleep(500);
+  EXPECT_TRUE(is_kept()) << "the process is read at each call";
 }
 
 TEST_F(CallersTest, AThreadThatExecsTakesTheFirstOnesNumber) {

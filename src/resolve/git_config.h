@@ -1,0 +1,30 @@
+// The bytes of a git configuration file (git-config(1)), and which of its settings name programs that git runs.
+// Pure: bytes in, settings out. Where git itself would refuse the file, this reads on: rather one too many.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace assent::resolve {
+
+struct GitSetting {
+  std::string section;     // lower case: "filter"
+  std::string subsection;  // as written: "lfs"
+  std::string key;         // lower case: "clean"
+  std::string value;
+  bool bare = false;  // a key without "=": true
+
+  [[nodiscard]] std::string name() const;  // "filter.lfs.clean"
+};
+
+std::vector<GitSetting> parse_git_config(std::string_view bytes);
+
+// Whether git, doing what its user asked for, may run what the value says, or take hooks or settings from there.
+// Not: what is a switch ("true"), the pagers and editors that everybody has, git-lfs as it sets itself up.
+[[nodiscard]] bool names_program(const GitSetting& setting);
+
+// include.path and includeIf.….path, whatever the condition.
+[[nodiscard]] bool is_include(const GitSetting& setting);
+
+}  // namespace assent::resolve

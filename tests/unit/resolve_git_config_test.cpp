@@ -1,0 +1,50 @@
+#include "resolve/git_config.h"
+
+#include <gtest/gtest.h>
+
+namespace assent::resolve {
+namespace {
+
+GitSetting only(std::string_view text) {
+  const auto settings = parse_git_config(text);
+  EXPECT_EQ(settings.size(), 1U) << text;
+  return settings.empty() ? GitSetting{} : settings[0];
+}
+
+TEST(GitConfig, ReadsWhatGitReads) {
+  EXPECT_EQ(only("[core]\n\tfsmonitor = ./x\n").name(), "core.fsmonitor");
+  EXPECT_EQ(only("[CORE]FsMonitor=./x").name(), "core.fsmonitor");
+  EXPECT_EQ(only("\xef\xbb\xbf[core] fsmonitor = ./x # why").value, "./x");
+  EXPECT_EQ(only("[filter \"a \\\"b\"]\r\n  clean = sh -c \"echo ; #\"  ; end\r\n").name(), "filter.a \"b.clean");
+  EXPECT_EQ(only("[filter \"a\"]\r\n  clean = sh -c \"echo ; #\"  ; end\r\n").value, "sh -c echo ; #");
+  EXPECT_EQ(only("[filter.lfs]\nclean = a \\\n  b\n").value, "a   b");
+  EXPECT_EQ(only("[filter.lfs]\nclean = a\n").subsection, "lfs");
+  EXPECT_TRUE(only("[core]\n bare\n").bare);
+  EXPECT_EQ(parse_git_config("# [core] fsmonitor = x\n;y\n[core]\na=1\nb=2\n").size(), 2U);
+}
+
+TEST(GitConfig, ReadsAnythingWithoutHarm) {
+  for (const char* text :
+       {"", "[", "[core", "[core \"", "[core \"\\", "[core]\nx=\\", "[core]\nx=\"", "=", "]", "\r", "x"})
+    (void)parse_git_config(text);
+}
+
+TEST(GitConfig, KnowsWhatNamesAProgram) {
+  for (const char* text :
+       {"[core]fsmonitor=./x", "[core]hooksPath=h", "[core]pager=sh", "[core]sshCommand=x", "[alias]s=!x",
+        "[filter \"x\"]clean=x", "[diff \"x\"]textconv=x", "[diff]external=x", "[merge \"x\"]driver=x", "[pager]log=x",
+        "[credential]helper=!x", "[credential \"https://h\"]helper=/x", "[gpg \"ssh\"]program=x",
+        "[remote \"o\"]url=\"ext::sh -c x\"", "[url \"ext::sh -c x\"]insteadOf=https://", "[submodule \"s\"]update=!x",
+        "[hook \"x\"]command=x", "[init]templateDir=x", "[remote \"o\"]uploadpack=x"})
+    EXPECT_TRUE(names_program(only(text))) << text;
+  for (const char* text :
+       {"[core]fsmonitor=true", "[core]fsmonitor", "[core]pager=less", "[core]editor=vim", "[pager]log=false",
+        "[alias]s=status", "[user]name=x", "[remote \"o\"]url=https://h/x", "[remote \"o\"]url=git@h:x",
+        "[credential]helper=store", "[filter \"lfs\"]clean=git-lfs clean -- %f", "[submodule \"s\"]update=merge"})
+    EXPECT_FALSE(names_program(only(text))) << text;
+  EXPECT_TRUE(is_include(only("[include]path=x")));
+  EXPECT_TRUE(is_include(only("[includeIf \"gitdir:/x\"]path=x")));
+}
+
+}  // namespace
+}  // namespace assent::resolve
