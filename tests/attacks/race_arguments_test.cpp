@@ -114,6 +114,11 @@ TEST_P(RaceToCut, HarmsNothingThatAReadOnlyDescriptorLeadsTo) {
   std::string own = "/tmp/cut-XXXXXX";  // as long as the other name
   const std::string foreign = "/proc/self/fd/0";
   ASSERT_EQ(own.size(), foreign.size());
+  const auto from_victim = [](const World& world) {
+    Stdio out;
+    out.in = world.project + "/victim1";
+    return out;
+  };
   {
     World world(who);
     const UniqueFd taken(::mkstemp(own.data()));
@@ -121,7 +126,7 @@ TEST_P(RaceToCut, HarmsNothingThatAReadOnlyDescriptorLeadsTo) {
     ::unlink(own.c_str());
     const auto before = world.look();
     for (int i = 0; i < 40 && damage(before).empty(); ++i) {
-      world.run({"./victim", "race", op, racer, own, foreign, "0.1"}, {.in = world.project + "/victim1"});
+      world.run({"./victim", "race", op, racer, own, foreign, "0.1"}, from_victim(world));
     }
     ::unlink(own.c_str());
     ASSERT_NE(damage(before), "") << "the control did no damage: this test proves nothing";
@@ -129,8 +134,7 @@ TEST_P(RaceToCut, HarmsNothingThatAReadOnlyDescriptorLeadsTo) {
   World world(who);
   world.be_strict();
   const auto before = world.look();
-  const auto outcome =
-      world.run_inside({"./victim", "race", op, racer, own, foreign, "0.5"}, {.in = world.project + "/victim1"});
+  const auto outcome = world.run_inside({"./victim", "race", op, racer, own, foreign, "0.5"}, from_victim(world));
   EXPECT_EQ(outcome.status, 0) << outcome.err;
   EXPECT_EQ(damage(before), "") << outcome.out;
   EXPECT_GT(number(outcome.out, "went"), 0) << outcome.out << outcome.err.substr(0, 1000);

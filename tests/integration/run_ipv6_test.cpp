@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "support/daemon_world.h"
+#include "support/free_port.h"
 #include "support/servers.h"
 
 namespace assent::run_test {
@@ -129,23 +130,26 @@ TEST_P(Ipv6, AServerInsideIsPublishedOnLoopback) {
       "socket.AF_INET)\n"
       "c, whence = s.accept()\nc.sendall(b'from inside')\n";
   for (const char* inner : {"::1", "127.0.0.1", "::"}) {
-    const auto outcome = world.run(
-        world.inside({"/usr/bin/python3", "-c", server, inner}, {"--publish", "[::1]:7101:7001"}), {}, [](pid_t) {
-          sockaddr_in6 address{};
-          address.sin6_family = AF_INET6;
-          address.sin6_port = htons(7101);
-          address.sin6_addr = in6addr_loopback;
-          char text[20] = {};
-          for (int i = 0; i < 500; ++i, std::this_thread::sleep_for(20ms)) {
-            const int fd = ::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
-            if (::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) {
-              (void)!::recv(fd, text, sizeof text - 1, 0);
-              i = 500;
-            }
-            ::close(fd);
-          }
-          EXPECT_STREQ(text, "from inside");
-        });
+    const int port = free_port(AF_INET6);
+    const auto outcome =
+        world.run(world.inside({"/usr/bin/python3", "-c", server, inner},
+                               {"--publish", "[::1]:" + std::to_string(port) + ":7001"}),
+                  {}, [port](pid_t) {
+                    sockaddr_in6 address{};
+                    address.sin6_family = AF_INET6;
+                    address.sin6_port = htons(static_cast<std::uint16_t>(port));
+                    address.sin6_addr = in6addr_loopback;
+                    char text[20] = {};
+                    for (int i = 0; i < 500; ++i, std::this_thread::sleep_for(20ms)) {
+                      const int fd = ::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+                      if (::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) {
+                        (void)!::recv(fd, text, sizeof text - 1, 0);
+                        i = 500;
+                      }
+                      ::close(fd);
+                    }
+                    EXPECT_STREQ(text, "from inside");
+                  });
     EXPECT_EQ(outcome.status, 0) << inner << outcome.err;
   }
 }

@@ -3,6 +3,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include "support/free_port.h"
 #include "support/run_world.h"
 
 namespace assent::run_test {
@@ -16,16 +17,6 @@ sockaddr_in at(int port) {
   out.sin_port = htons(static_cast<std::uint16_t>(port));
   out.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   return out;
-}
-
-int free_port() {
-  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address = at(0);
-  socklen_t length = sizeof address;
-  ::bind(fd, reinterpret_cast<const sockaddr*>(&address), length);
-  ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &length);
-  ::close(fd);
-  return ntohs(address.sin_port);
 }
 
 // A connection to the port, or why there is none.

@@ -173,8 +173,14 @@ TEST_P(Datagrams, GoToANameThatARuleNames) {
 TEST_P(Datagrams, WhoseAddressIsRewrittenMeanwhileReachNobodyElse) {
   const World world(GetParam());
   const auto argv = client(world, "rewritten");
-  EXPECT_EQ(world.run(argv).status, 0);
-  EXPECT_NE(far_side()->heard().find("9001 denied"), std::string::npos) << "the control";
+  const auto done = [] { return far_side()->heard().find("9001 denied") != std::string::npos; };
+  bool control = false;
+  for (int i = 0; i < 40 && !control; ++i) {
+    EXPECT_EQ(world.run(argv).status, 0);
+    control = done();
+  }
+  EXPECT_TRUE(control) << "the control did no damage: this test proves nothing";
+  far_side()->heard();
   EXPECT_EQ(world.run(world.inside(argv, {"-p", world.home + "/udp.toml"})).status, 0);
   const std::string heard = far_side()->heard();
   EXPECT_NE(heard.find("9000 denied"), std::string::npos) << heard;
