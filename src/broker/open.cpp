@@ -136,8 +136,9 @@ Outcome Broker::open_existing(const Open& act, const Target& target, std::uint64
     if (const int code = truncate_opened(fd.get(), flags); code != 0) return failed(code);
   }
   if ((flags & O_NONBLOCK) == 0) {
-    const int current = ::fcntl(fd.get(), F_GETFL);
-    if (current < 0 || ::fcntl(fd.get(), F_SETFL, current & ~O_NONBLOCK) != 0) return failed(EIO);
+    // Of what can be set this way; the rest stays as it was opened.
+    const auto lasting = static_cast<int>(plain & (O_APPEND | O_ASYNC | O_DIRECT | O_NOATIME));
+    if (::fcntl(fd.get(), F_SETFL, lasting) != 0) return failed(EIO);
   }
   return opened(std::move(fd), flags);
 }

@@ -32,6 +32,21 @@ Result<CopyMade> make_copy(int from, int folder, const std::string& name) {
   return CopyMade{*how, std::move(*to)};
 }
 
+// The judged file for reading, by the name it was judged under: a third of the cost of the way over its descriptor.
+// Nothing where that is not (any more) the judged file, or cannot be read just so.
+struct Source {
+  UniqueFd fd;
+  struct statx stat {};
+};
+std::optional<Source> by_name(const Target& judged) {
+  if (!judged.parent || !judged.parent->host || judged.name.empty()) return std::nullopt;
+  constexpr int kFlags = O_RDONLY | O_NONBLOCK | O_NOCTTY | O_NOATIME | O_NOFOLLOW | O_CLOEXEC;
+  auto fd = sys::openat(judged.parent->host.get(), judged.name.c_str(), kFlags);
+  auto stat = fd ? sys::statx(fd->get(), "") : Result<struct statx>(pass(std::move(fd)));
+  if (!stat || !(sys::id_of(*stat) == judged.id)) return std::nullopt;
+  return Source{std::move(*fd), *stat};
+}
+
 }  // namespace
 
 Status Vault::keep_content(int object, const Target& judged, std::uint64_t sequence) {
@@ -47,7 +62,8 @@ Status Vault::keep_content(int object, const Target& judged, std::uint64_t seque
   record.sequence = sequence;
   record.path = judged.path;
   record.id = judged.id;
-  auto stat = sys::statx(object, "");
+  auto source = by_name(judged);
+  auto stat = source ? Result<struct statx>(source->stat) : sys::statx(object, "");
   if (!stat) return cannot_keep(record, stat.error().code);
   if (!S_ISREG(stat->stx_mode)) return {};
   if (auto room = make_sure_of_room(record, disk_bytes(*stat)); !room) return room;
@@ -60,7 +76,7 @@ Status Vault::keep_content(int object, const Target& judged, std::uint64_t seque
 
   auto copy = take_prepared(*stat);
   if (!copy) {
-    auto from = open_to_read(object, *stat);
+    auto from = source ? Result<UniqueFd>(std::move(source->fd)) : open_to_read(object, *stat);
     if (!from) return cannot_keep(record, from.error().code);
     auto made = copy_to_store(from->get(), *stat);
     if (!made) return cannot_keep(record, made.error().code);
