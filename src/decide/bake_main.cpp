@@ -7,12 +7,6 @@
 #include <iterator>
 
 #include "decide/frozen.h"
-#include "decide/sources.h"
-
-namespace assent::decide {
-// The program is made of what it makes.
-std::span<const Shipped> shipped_profiles() { return {}; }
-}  // namespace assent::decide
 
 namespace {
 

@@ -1,5 +1,6 @@
 #include "decide/frozen.h"
 
+#include <algorithm>
 #include <cstring>
 #include <type_traits>
 
@@ -181,6 +182,20 @@ class Thawer {
 };
 
 }  // namespace
+
+std::string rules_of(std::string_view shipped) {
+  std::string out;
+  out.reserve(shipped.size());
+  if (const auto tests = shipped.find("\n[[test]]"); tests != std::string_view::npos)
+    shipped = shipped.substr(0, tests + 1);
+  while (!shipped.empty()) {
+    const std::string_view line = shipped.substr(0, shipped.find('\n'));
+    shipped.remove_prefix(std::min(shipped.size(), line.size() + 1));
+    if (!line.starts_with('#')) out += line;
+    out += '\n';
+  }
+  return out;
+}
 
 std::string freeze(const Profile& profile) {
   Profile copy = profile;  // one list of members serves both ways, and the other way writes

@@ -11,6 +11,9 @@
 
 namespace assent::decide {
 
+// A shipped profile without its comments and its [[test]]s, which are its end. Every line keeps its number.
+std::string rules_of(std::string_view shipped);
+
 std::string freeze(const Profile& profile);
 // Nothing where the bytes are not exactly one profile.
 std::optional<Profile> thaw(std::string_view bytes);

@@ -64,20 +64,6 @@ tl::expected<std::string, int> read_profile_file(const std::string& path) {
   return out;
 }
 
-std::string rules_of(std::string_view shipped) {
-  std::string out;
-  out.reserve(shipped.size());
-  if (const auto tests = shipped.find("\n[[test]]"); tests != std::string_view::npos)
-    shipped = shipped.substr(0, tests + 1);
-  while (!shipped.empty()) {
-    const std::string_view line = shipped.substr(0, shipped.find('\n'));
-    shipped.remove_prefix(std::min(shipped.size(), line.size() + 1));
-    if (!line.starts_with('#')) out += line;
-    out += '\n';
-  }
-  return out;
-}
-
 std::optional<Source> Sources::find(std::string_view spec, std::size_t first_place, std::string& why) const {
   if (spec.empty() || spec.find('\0') != std::string_view::npos) {
     why = "is not a name";

@@ -66,9 +66,6 @@ class Sources {
   Reading reading_;
 };
 
-// A shipped profile without its comments and its [[test]]s, which are its end. Every line keeps its number.
-std::string rules_of(std::string_view shipped);
-
 // A regular file's bytes, at most 1 MiB + 1; never waits on a FIFO. Error: errno.
 tl::expected<std::string, int> read_profile_file(const std::string& path);
 

@@ -99,7 +99,7 @@ void put_field(std::string& out, std::string_view key, std::string_view value) {
 
 void put_id(std::string& out, std::string_view key, const FileId& id) {
   char text[64];
-  char* const end = text + sizeof text;
+  char* const end = text + sizeof text - 2;  // and two colons
   char* at = std::to_chars(text, end, id.device, 16).ptr;
   *at++ = ':';
   at = std::to_chars(at, end, id.inode).ptr;

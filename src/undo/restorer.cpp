@@ -312,7 +312,7 @@ void Restorer::no_folder(const std::string& path, std::string_view what) {
 bool Restorer::folders_above(const std::string& path) {
   const std::string above = folder_of(path);
   if (above == "/") return true;
-  if (const Found now = look(above); now.there || now.unseen) return true;
+  if (const Found now = look(above); now.there || now.unseen) return now.unseen || S_ISDIR(now.stat.stx_mode);
   const auto removed = folders_.find(above);
   if (removed == folders_.end()) return false;
   make_folder(*removed->second);

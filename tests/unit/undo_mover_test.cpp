@@ -98,8 +98,8 @@ TEST_F(UndoMover, WhatIsInTheWayIsToldAndLeftAloneAndTheRestComesBack) {
   EXPECT_EQ("somebody else's", read_file(project + "/tree/d0/f3"));
   EXPECT_EQ("no folder", read_file(project + "/tree/d1"));
   EXPECT_TRUE(std::filesystem::is_directory(project + "/tree/d3/f5"));
-  EXPECT_EQ(3U, restored.conflicts);
-  EXPECT_EQ(12U, restored.failed);                                  // those of d1, which is no folder
+  EXPECT_EQ(3U + 12U, restored.conflicts);  // with those of d1, which is no folder
+  EXPECT_EQ(0U, restored.failed);
   EXPECT_EQ(6U * 12 + 2 * 12 - 2 - 12 + 4 + 1, restored.restored);  // d1 is not made; tree, d0, d3 are there
   for (int file = 0; file < 12; ++file) {
     const std::string name = "/f" + std::to_string(file);
@@ -124,7 +124,9 @@ TEST_F(UndoMover, KilledAfterAnyStepWhileSeveralFoldersAreUnderWay) {
       fill(6, 6);
       const auto before = tree(project, Times::NoFolders);
       remove_all();
-      if (redo) EXPECT_EQ("", problems(undo(restore_options("s1", "undo-0"))));
+      if (redo) {
+        EXPECT_EQ("", problems(undo(restore_options("s1", "undo-0"))));
+      }
       finished = restore_and_die(redo ? restore_options("undo-0", "redo-0") : restore_options("s1", "undo-0"), steps);
       if (!finished) ++kills;
       for (const auto& [path, text] : before) {
