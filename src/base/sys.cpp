@@ -33,6 +33,17 @@ Result<UniqueFd> openat2(int directory, const char* path, std::uint64_t flags, s
   return UniqueFd(static_cast<int>(fd));
 }
 
+Result<UniqueFd> open_regular(int directory, const char* path, std::uint64_t resolve) {
+  auto place = openat2(directory, path, O_PATH, resolve);
+  auto stat = place ? statx(place->get(), "") : Result<struct statx>(pass(std::move(place)));
+  if (!stat) return pass(std::move(stat));
+  if (S_ISDIR(stat->stx_mode)) return fail(EISDIR, "it is a folder");
+  if (!S_ISREG(stat->stx_mode)) return fail(EINVAL, "it is no regular file");
+  char way[32];
+  std::snprintf(way, sizeof way, "/proc/self/fd/%d", place->get());
+  return openat(AT_FDCWD, way, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+}
+
 Result<struct statx> statx(int directory, const char* path, int flags) {
   struct statx out {};
   if (path[0] == '\0') flags |= AT_EMPTY_PATH;

@@ -24,6 +24,9 @@ namespace assent::sys {
 Result<UniqueFd> openat(int directory, const char* path, int flags, mode_t mode = 0);
 Result<UniqueFd> openat2(int directory, const char* path, std::uint64_t flags, std::uint64_t resolve,
                          std::uint64_t mode = 0);
+// A regular file for reading. Nothing else is ever opened: to open a device can be to use it (a watchdog, a tape), a
+// FIFO waits, and what a path names may have been chosen by somebody else. `resolve`: RESOLVE_*. EISDIR, EINVAL.
+Result<UniqueFd> open_regular(int directory, const char* path, std::uint64_t resolve = 0);
 // Basic statistics with birth time and mount id. `path` empty: the descriptor itself.
 Result<struct statx> statx(int directory, const char* path, int flags = AT_SYMLINK_NOFOLLOW);
 [[nodiscard]] FileId id_of(const struct statx& stat);

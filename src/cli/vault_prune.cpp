@@ -39,10 +39,6 @@ void print_text(const undo::Pruned& pruned, bool dry_run) {
   for (const auto& error : pruned.failed) fmt::print(stderr, "assent: {}\n", error.what);
 }
 
-}  // namespace
-
-namespace {
-
 // Of the oldest thing there is.
 long uncounted_days(const undo::PruneOptions& options) {
   const std::chrono::nanoseconds counted = undo::age_of(0, options.now_ns, options.jumps);
@@ -83,7 +79,7 @@ int vault_prune(const VaultAsked& asked) {
   if (!lock) return cannot("prune the vault", lock.error().what, kFailed);
   options.jumps = undo::look_at_clock(options.state_vault, now, undo::newest_end(options.state_vault),
                                       asked.dry_run ? undo::Remember::No : undo::Remember::Yes);
-  if (const auto days = uncounted_days(options); days != 0)
+  if (const auto days = uncounted_days(options); days > 0)
     fmt::print(
         stderr,
         "assent: the clock went on by more than the time that can have passed; {} days are not counted, and what "

@@ -13,6 +13,7 @@
 
 #include "assent/unique_fd.h"
 #include "base/show.h"
+#include "base/sys.h"
 #include "decide/frozen.h"
 
 namespace assent::decide {
@@ -45,12 +46,11 @@ struct Sources::Walk {
 };
 
 tl::expected<std::string, int> read_profile_file(const std::string& path) {
-  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
-  if (!fd) return tl::unexpected<int>(errno);
+  const auto opened = sys::open_regular(AT_FDCWD, path.c_str());
+  if (!opened) return tl::unexpected<int>(opened.error().code);
+  const UniqueFd& fd = *opened;
   struct stat stat {};
   if (::fstat(fd.get(), &stat) != 0) return tl::unexpected<int>(errno);
-  if (S_ISDIR(stat.st_mode)) return tl::unexpected<int>(EISDIR);
-  if (!S_ISREG(stat.st_mode)) return tl::unexpected<int>(EINVAL);
   std::string out(std::min(kMaxFile, static_cast<std::size_t>(stat.st_size) + 1), '\0');
   std::size_t got = 0;
   while (got < out.size()) {

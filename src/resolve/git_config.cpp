@@ -16,12 +16,12 @@ bool is_key(int c) { return c != kEnd && (std::isalnum(static_cast<unsigned char
 
 class Reader {
  public:
-  explicit Reader(std::string_view bytes) : bytes_(bytes) {
+  Reader(std::string_view bytes, const std::function<bool(const GitSetting&)>& each) : bytes_(bytes), each_(each) {
     if (bytes_.starts_with("\xef\xbb\xbf")) bytes_.remove_prefix(3);
   }
 
-  std::vector<GitSetting> read() {
-    for (int c = next(); c != kEnd; c = next()) {
+  void read() {
+    for (int c = next(); c != kEnd && !enough_; c = next()) {
       if (c == '\n' || is_space(c)) continue;
       if (c == '#' || c == ';') {
         skip_line();
@@ -33,7 +33,6 @@ class Reader {
         skip_line();
       }
     }
-    return std::move(out_);
   }
 
  private:
@@ -49,36 +48,33 @@ class Reader {
 
   // [name], [name "sub"] or the old [name.sub], where the case of sub does not matter.
   void header() {
-    section_.clear();
-    subsection_.clear();
+    now_.section.clear();
+    now_.subsection.clear();
     int c = next();
-    for (; is_key(c) || c == '.'; c = next()) section_ += lower(c);
+    for (; is_key(c) || c == '.'; c = next()) now_.section += lower(c);
     while (is_space(c)) c = next();
     if (c == '"') {
       for (c = next(); c != kEnd && c != '\n' && c != '"'; c = next()) {
         if (c == '\\') c = next();
         if (c == kEnd || c == '\n') return;
-        subsection_ += static_cast<char>(c);
+        now_.subsection += static_cast<char>(c);
       }
       if (c == '"') c = next();
-    } else if (const auto dot = section_.find('.'); dot != std::string::npos) {
-      subsection_ = section_.substr(dot + 1);
-      section_.resize(dot);
+    } else if (const auto dot = now_.section.find('.'); dot != std::string::npos) {
+      now_.subsection = now_.section.substr(dot + 1);
+      now_.section.resize(dot);
     }
     while (c != kEnd && c != '\n' && c != ']') c = next();
   }
 
   void setting(int c) {
-    GitSetting out{section_, subsection_, {}, {}, false};
-    for (; is_key(c); c = next()) out.key += lower(c);
+    now_.key.clear();
+    for (; is_key(c); c = next()) now_.key += lower(c);
     while (c != '\n' && is_space(c)) c = next();
-    if (c == '=') {
-      out.value = value();
-    } else {
-      out.bare = true;
-      if (c != kEnd && c != '\n') skip_line();
-    }
-    out_.push_back(std::move(out));
+    now_.bare = c != '=';
+    now_.value = now_.bare ? std::string() : value();
+    if (now_.bare && c != kEnd && c != '\n') skip_line();
+    enough_ = !each_(now_);
   }
 
   std::string value() {
@@ -118,8 +114,9 @@ class Reader {
 
   std::string_view bytes_;
   std::size_t at_ = 0;
-  std::string section_, subsection_;
-  std::vector<GitSetting> out_;
+  const std::function<bool(const GitSetting&)>& each_;
+  GitSetting now_;  // one for all: a file may say a long section once and have very many keys in it
+  bool enough_ = false;
 };
 
 struct Key {
@@ -206,7 +203,9 @@ std::string GitSetting::name() const {
   return subsection.empty() ? section + "." + key : section + "." + subsection + "." + key;
 }
 
-std::vector<GitSetting> parse_git_config(std::string_view bytes) { return Reader(bytes).read(); }
+void each_git_setting(std::string_view bytes, const std::function<bool(const GitSetting&)>& each) {
+  Reader(bytes, each).read();
+}
 
 bool is_include(const GitSetting& setting) {
   return (setting.section == "include" || setting.section == "includeif") && setting.key == "path" && !setting.bare;

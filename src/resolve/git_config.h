@@ -2,9 +2,9 @@
 // Pure: bytes in, settings out. Where git itself would refuse the file, this reads on: rather one too many.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 namespace assent::resolve {
 
@@ -18,7 +18,8 @@ struct GitSetting {
   [[nodiscard]] std::string name() const;  // "filter.lfs.clean"
 };
 
-std::vector<GitSetting> parse_git_config(std::string_view bytes);
+// Calls `each` with one setting after the other, until it says no. What it is given is good for that call only.
+void each_git_setting(std::string_view bytes, const std::function<bool(const GitSetting&)>& each);
 
 // Whether git, doing what its user asked for, may run what the value says, or take hooks or settings from there.
 // Not: what is a switch ("true"), the pagers and editors that everybody has, git-lfs as it sets itself up.

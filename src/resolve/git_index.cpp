@@ -76,7 +76,7 @@ Result<std::vector<std::uint8_t>> read_all(int fd, std::uint64_t size) {
 // for the end of a lease.
 bool has_content(const GitEntry& entry, const struct statx& stat, int folder, const char* name) {
   if (entry.hash == GitHash{} || stat.stx_size > kLongestHashed) return false;
-  auto file = sys::openat(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+  auto file = sys::open_regular(folder, name, RESOLVE_NO_SYMLINKS);
   if (!file) return false;
   std::string bytes(stat.stx_size + 1, '\0');  // one more: it may have grown
   std::size_t done = 0;

@@ -1,13 +1,11 @@
 #include "resolve/git_programs.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <filesystem>
-#include <memory>
 #include <optional>
 #include <string_view>
 
@@ -17,9 +15,18 @@
 namespace assent::resolve {
 namespace {
 
-constexpr std::size_t kLongestFile = std::size_t{1} << 20;
-constexpr int kDeepestInclude = 10;  // as git
-constexpr int kMostPointers = 4;     // .git file → folder → common folder
+constexpr std::size_t kMostFound = 1000;
+constexpr std::size_t kLongestWords = 1000;  // of what is told
+constexpr int kDeepestInclude = 10;          // as git
+constexpr int kMostPointers = 4;             // .git file → folder → common folder
+
+constexpr std::array<std::string_view, 28> kHooks = {
+    "applypatch-msg",     "pre-applypatch",     "post-applypatch",       "pre-commit",       "pre-merge-commit",
+    "prepare-commit-msg", "commit-msg",         "post-commit",           "pre-rebase",       "post-checkout",
+    "post-merge",         "pre-push",           "pre-receive",           "update",           "proc-receive",
+    "post-receive",       "post-update",        "reference-transaction", "push-to-checkout", "pre-auto-gc",
+    "post-rewrite",       "sendemail-validate", "fsmonitor-watchman",    "p4-changelist",    "p4-prepare-changelist",
+    "p4-post-changelist", "p4-pre-submit",      "post-index-change"};
 
 struct Small {
   std::string text;
@@ -34,15 +41,29 @@ std::string join(const std::string& folder, std::string_view path) {
 }
 
 std::optional<Small> read_small(const std::string& path, GitLook& look) {
-  if (look.files < 0) return std::nullopt;
-  auto file = sys::openat(AT_FDCWD, path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY);
+  if (!look.complete) return std::nullopt;
+  auto file = sys::open_regular(AT_FDCWD, path.c_str());
   if (!file) return std::nullopt;
   auto stat = sys::statx(file->get(), "");
-  if (!stat || !S_ISREG(stat->stx_mode) || --look.files < 0) return std::nullopt;
-  Small out{std::string(std::min<std::size_t>(stat->stx_size, kLongestFile), '\0'), sys::id_of(*stat)};
+  if (!stat) return std::nullopt;
+  if (look.files == 0 || stat->stx_size > look.bytes) {  // half a file says nothing about the rest of it
+    look.complete = false;
+    return std::nullopt;
+  }
+  --look.files;
+  look.bytes -= stat->stx_size;
+  Small out{std::string(stat->stx_size, '\0'), sys::id_of(*stat)};
   const ssize_t got = ::pread(file->get(), out.text.data(), out.text.size(), 0);
   out.text.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
   return out;
+}
+
+void note(GitLook& look, std::string_view what, std::string_view value, const std::string& file) {
+  if (look.found.size() == kMostFound) {
+    look.complete = false;
+    return;
+  }
+  look.found.push_back({std::string(what.substr(0, kLongestWords)), std::string(value.substr(0, kLongestWords)), file});
 }
 
 std::string parent_of(const std::string& path) { return path.substr(0, path.rfind('/')); }
@@ -80,22 +101,23 @@ class Repository {
     auto text = read_small(file, look_);
     if (!text) return;
     const bool told = counts(text->id, whose);
-    for (const auto& setting : parse_git_config(text->text)) {
+    each_git_setting(text->text, [&](const GitSetting& setting) {
       if (is_include(setting)) {
         const std::string place = setting.value.starts_with("~/") ? look_.home + setting.value.substr(1)
                                                                   : join(parent_of(file), setting.value);
         if (depth < kDeepestInclude && is_there(place)) {
           settings(place, told ? Whose::Session : whose, depth + 1);
         } else if (told) {  // what comes to lie there decides
-          look_.found.push_back({setting.name(), setting.value, file});
+          note(look_, setting.name(), setting.value, file);
         }
-        continue;
+        return look_.complete;
       }
       // Where to, though the user said so: what lies there may be the session's.
       if (setting.section == "core" && setting.key == "worktree" && !setting.bare) top_ = join(folder_, setting.value);
       if (setting.section == "core" && setting.key == "hookspath" && !setting.bare) hooks_path_ = setting.value;
-      if (told && names_program(setting)) look_.found.push_back({setting.name(), setting.value, file});
-    }
+      if (told && names_program(setting)) note(look_, setting.name(), setting.value, file);
+      return look_.complete;
+    });
   }
 
   void hooks() {
@@ -105,19 +127,15 @@ class Repository {
     } else if (!hooks_path_.empty()) {
       folder = join(top_, hooks_path_);
     }
-    const std::unique_ptr<DIR, int (*)(DIR*)> open(::opendir(folder.c_str()), &::closedir);
-    if (!open) return;
-    while (const dirent* entry = ::readdir(open.get())) {
-      const std::string_view name = entry->d_name;
-      if (!is_git_hook(name)) continue;
-      if (--look_.files < 0) return;
+    for (const std::string_view name : kHooks) {
+      if (!look_.complete) return;
       const std::string file = join(folder, name);
       auto stat = sys::statx(AT_FDCWD, file.c_str(), 0);
       if (!stat || !S_ISREG(stat->stx_mode) || (stat->stx_mode & 0111) == 0) continue;  // git passes it over
       auto itself = sys::statx(AT_FDCWD, file.c_str());
       if (!counts(sys::id_of(*stat), shared_whose_) && !(itself && counts(sys::id_of(*itself), shared_whose_)))
         continue;
-      look_.found.push_back({"hook " + std::string(name), {}, file});
+      note(look_, "hook " + std::string(name), {}, file);
     }
   }
 
@@ -134,7 +152,7 @@ class Repository {
       const auto blank = line.find_first_of(" \t");
       const std::string_view word = line.substr(0, blank);
       if ((word == "exec" || word == "x") && blank != std::string_view::npos)
-        look_.found.push_back({"rebase", std::string(line.substr(blank + 1)), file});
+        note(look_, "rebase", line.substr(blank + 1), file);
     }
   }
 
@@ -149,19 +167,7 @@ class Repository {
 
 }  // namespace
 
-bool is_git_hook(std::string_view name) {
-  static constexpr std::array<std::string_view, 28> kHooks = {
-      "applypatch-msg",     "pre-applypatch",     "post-applypatch",       "pre-commit",       "pre-merge-commit",
-      "prepare-commit-msg", "commit-msg",         "post-commit",           "pre-rebase",       "post-checkout",
-      "post-merge",         "pre-push",           "pre-receive",           "update",           "proc-receive",
-      "post-receive",       "post-update",        "reference-transaction", "push-to-checkout", "pre-auto-gc",
-      "post-rewrite",       "sendemail-validate", "fsmonitor-watchman",    "p4-changelist",    "p4-prepare-changelist",
-      "p4-post-changelist", "p4-pre-submit",      "post-index-change"};
-  for (const auto& hook : kHooks) {
-    if (hook == name) return true;
-  }
-  return false;
-}
+bool is_git_hook(std::string_view name) { return std::ranges::find(kHooks, name) != kHooks.end(); }
 
 void find_git_programs(const std::string& folder, Whose whose, GitLook& look) {
   std::string place = folder;

@@ -26,8 +26,10 @@ enum class Whose { Session, User };
 struct GitLook {
   std::function<bool(const FileId&)> changed;  // by this session
   std::string home;                            // for "~/" in an include
-  int files = 2000;                            // how many more may be read; below zero: something was left out
-  std::vector<GitProgram> found;
+  int files = 2000;                            // how many more may be read
+  std::size_t bytes = std::size_t{8} << 20;    // and how much of them
+  bool complete = true;                        // false: something was left out, and nothing more is looked at
+  std::vector<GitProgram> found;               // a thousand at most
 };
 
 // "pre-commit" and the like: git looks for no other names.

@@ -86,7 +86,7 @@ GitTraces::Found GitTraces::look(std::function<bool(const FileId&)> is_changed, 
   std::ranges::sort(out.programs, {}, key);
   const auto rest = std::ranges::unique(out.programs, {}, key);
   out.programs.erase(rest.begin(), rest.end());
-  out.complete = all_ && look.files >= 0;
+  out.complete = all_ && look.complete;
   return out;
 }
 

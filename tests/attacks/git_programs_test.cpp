@@ -110,6 +110,24 @@ TEST_P(GitWork, ThatNamesNoProgramIsNotSpokenOf) {
 }
 
 // The user may call git in another window meanwhile.
+// Half a file says nothing about the rest of it.
+TEST_P(GitWork, AProgramBehindMoreThanIsReadIsHintedAt) {
+  const char* script = PROGRAM
+      "git init -q sub && head -c 9000000 /dev/zero | tr '\\0' '#' >>sub/.git/config && printf '\\n[core]\\nfsmonitor "
+      "= "
+      "'$PWD/evil >>sub/.git/config";
+  const World control(GetParam()), world(GetParam());
+  ASSERT_EQ(control.shell(script).status, 0);
+  (void)control.shell("cd sub && git status");
+  ASSERT_TRUE(there(control.project + "/pwned")) << "the attack does no harm: the test proves nothing";
+
+  const auto inside = world.shell_inside(script);
+  EXPECT_EQ(inside.status, 0) << inside.err;
+  EXPECT_NE(inside.err.find("caution: not all repositories of this session were looked at"), std::string::npos)
+      << inside.err;
+  EXPECT_NE(world.assent({"log", "last"}).out.find("not all repositories"), std::string::npos);
+}
+
 TEST_P(GitWork, AProgramIsToldOfWhileTheSessionRunsToo) {
   World world(GetParam());
   bool told = false;

@@ -9,13 +9,15 @@
 using namespace assent;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  const auto settings = resolve::parse_git_config({reinterpret_cast<const char*>(data), size});
-  for (const auto& setting : settings) {
+  std::size_t settings = 0;
+  resolve::each_git_setting({reinterpret_cast<const char*>(data), size}, [&](const resolve::GitSetting& setting) {
+    ++settings;
     const auto is_upper = [](char c) { return std::isupper(static_cast<unsigned char>(c)) != 0; };
     if (setting.key.empty() || std::ranges::any_of(setting.key + setting.section, is_upper)) std::abort();
     if (setting.value.size() + setting.key.size() > size || setting.subsection.size() > size) std::abort();
     (void)resolve::names_program(setting);
     (void)resolve::is_include(setting);
-  }
-  return settings.size() > size ? (std::abort(), 1) : 0;
+    return true;
+  });
+  return settings > size ? (std::abort(), 1) : 0;
 }

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 #include <linux/fs.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -255,6 +256,20 @@ class UndoTest : public ::testing::Test {
     auto restored = undo::restore(how);
     EXPECT_TRUE(restored) << restored.error().what;
     return restored ? *restored : undo::Restored{};
+  }
+  // Dies after the `steps`-th change. True: it came to its end.
+  static bool restore_and_die(undo::RestoreOptions how, int steps) {
+    const pid_t child = ::fork();
+    if (child == 0) {
+      how.on_step = [&steps](int) {
+        if (--steps == 0) ::_exit(9);
+      };
+      ::_exit(undo::restore(how) ? 0 : 3);
+    }
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    EXPECT_TRUE(WIFEXITED(status) && (WEXITSTATUS(status) == 9 || WEXITSTATUS(status) == 0)) << status;
+    return WEXITSTATUS(status) == 0;
   }
   undo::Restored undo(const std::string& transaction = "s1") { return undo(restore_options(transaction)); }
 

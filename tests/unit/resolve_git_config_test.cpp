@@ -2,8 +2,19 @@
 
 #include <gtest/gtest.h>
 
+#include <vector>
+
 namespace assent::resolve {
 namespace {
+
+std::vector<GitSetting> parse_git_config(std::string_view text) {
+  std::vector<GitSetting> out;
+  each_git_setting(text, [&out](const GitSetting& setting) {
+    out.push_back(setting);
+    return true;
+  });
+  return out;
+}
 
 GitSetting only(std::string_view text) {
   const auto settings = parse_git_config(text);
@@ -27,6 +38,24 @@ TEST(GitConfig, ReadsAnythingWithoutHarm) {
   for (const char* text :
        {"", "[", "[core", "[core \"", "[core \"\\", "[core]\nx=\\", "[core]\nx=\"", "=", "]", "\r", "x"})
     (void)parse_git_config(text);
+}
+
+// As a file of a megabyte may say it: each of the keys with the whole section is more than there is memory.
+TEST(GitConfig, ALongSectionWithManyKeysTakesNoMoreMemoryThanTheFile) {
+  std::string text = "[filter \"" + std::string(500'000, 'x') + "\"]\n";
+  for (int i = 0; i < 200'000; ++i) text += "a\n";
+  std::size_t settings = 0;
+  each_git_setting(text, [&](const GitSetting& setting) {
+    settings += setting.subsection.size() == 500'000;
+    return true;
+  });
+  EXPECT_EQ(settings, 200'000U);
+}
+
+TEST(GitConfig, StopsWhereEnoughIsSaid) {
+  int settings = 0;
+  each_git_setting("[a]\nb=1\nc=2\nd=3\n", [&](const GitSetting&) { return ++settings < 2; });
+  EXPECT_EQ(settings, 2);
 }
 
 TEST(GitConfig, KnowsWhatNamesAProgram) {

@@ -31,21 +31,6 @@ class UndoAgain : public UndoTest {
     agent->write(project + "/a", "the agent's");
     agent->end();
   }
-  // Dies after the `steps`-th change. True: it came to its end.
-  bool undo_and_die(int steps) {
-    const pid_t child = ::fork();
-    if (child == 0) {
-      auto how = restore_options("s1", "undo-0");
-      how.on_step = [&steps](int) {
-        if (--steps == 0) ::_exit(9);
-      };
-      ::_exit(undo::restore(how) ? 0 : 3);
-    }
-    int status = 0;
-    ::waitpid(child, &status, 0);
-    EXPECT_TRUE(WIFEXITED(status) && (WEXITSTATUS(status) == 9 || WEXITSTATUS(status) == 0)) << status;
-    return WEXITSTATUS(status) == 0;
-  }
   void start_anew() {
     for (std::filesystem::recursive_directory_iterator at(project), end; at != end; ++at) {
       if (at->is_directory() && !at->is_symlink()) ::chmod(at->path().c_str(), 0700);
@@ -65,7 +50,7 @@ TEST_F(UndoAgain, KilledAfterEveryStepTheNextOneBringsEverythingBack) {
     start_anew();
     const auto before = tree(project, Times::NoFolders);
     damage();
-    finished = undo_and_die(steps);
+    finished = restore_and_die(restore_options("s1", "undo-0"), steps);
     if (!finished) ++kills;
     const auto restored = undo(restore_options("s1", "undo-1"));
     EXPECT_EQ("", problems(restored)) << "killed after step " << steps;

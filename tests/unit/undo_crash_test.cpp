@@ -114,18 +114,7 @@ TEST_F(UndoCrash, AnUndoThatWasKilledWithinAFolderCanBeTakenBackAndDoneAnew) {
       agent->remove_tree(project + "/dir");
       agent->end();
     }
-    const pid_t child = ::fork();
-    if (child == 0) {
-      auto how = restore_options("s1", "undo-0");
-      how.on_step = [&steps](int) {
-        if (--steps == 0) ::_exit(9);
-      };
-      ::_exit(undo::restore(how) ? 0 : 3);
-    }
-    int status = 0;
-    ::waitpid(child, &status, 0);
-    ASSERT_TRUE(WIFEXITED(status) && (WEXITSTATUS(status) == 9 || WEXITSTATUS(status) == 0)) << status;
-    finished = WEXITSTATUS(status) == 0;
+    finished = restore_and_die(restore_options("s1", "undo-0"), steps);
     if (!finished) ++kills;
     for (const auto& name : names) {
       const std::string kept = vault + "/s1/L0" + project + name;

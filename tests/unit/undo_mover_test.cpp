@@ -37,19 +37,6 @@ class UndoMover : public UndoTest {
     std::filesystem::create_directory(project);
   }
   // True: it came to its end.
-  static bool restore_and_die(undo::RestoreOptions how, int steps) {
-    const pid_t child = ::fork();
-    if (child == 0) {
-      how.on_step = [&steps](int) {
-        if (--steps == 0) ::_exit(9);
-      };
-      ::_exit(undo::restore(how) ? 0 : 3);
-    }
-    int status = 0;
-    ::waitpid(child, &status, 0);
-    EXPECT_TRUE(WIFEXITED(status) && (WEXITSTATUS(status) == 9 || WEXITSTATUS(status) == 0)) << status;
-    return WEXITSTATUS(status) == 0;
-  }
   static std::vector<std::string> told(const undo::Restored& restored) {
     std::vector<std::string> out;
     for (const auto& item : restored.items)
