@@ -66,7 +66,10 @@ bool is_something(const undo::Record& record) {
   switch (record.kind) {
     case undo::Kind::Begin:
     case undo::Kind::Store:
+    case undo::Kind::Linked:
     case undo::Kind::Parent:
+    case undo::Kind::Already:
+    case undo::Kind::Failed:
     case undo::Kind::Void:
     case undo::Kind::End:
     case undo::Kind::Hashed:

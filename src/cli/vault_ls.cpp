@@ -36,9 +36,12 @@ std::string_view word_for(const KeptObject& object) {
       return "renamed";
     case undo::Kind::Begin:
     case undo::Kind::Store:
+    case undo::Kind::Linked:
     case undo::Kind::Parent:
     case undo::Kind::Placed:
     case undo::Kind::Made:
+    case undo::Kind::Already:
+    case undo::Kind::Failed:
     case undo::Kind::Void:
     case undo::Kind::End:
     case undo::Kind::Hashed:

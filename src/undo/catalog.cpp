@@ -133,7 +133,12 @@ Result<Kept> describe(const std::string& state_vault, const std::string& transac
 
 std::vector<std::string> transactions_about(const std::string& state_vault, const std::string& transaction) {
   start_checksums();
-  std::vector<std::string> out;
+  struct Restore {
+    std::int64_t time = 0;
+    std::string name;
+    std::string about;
+  };
+  std::vector<Restore> all;
   for (const auto& name : names_in(state_vault)) {
     if (!name.starts_with("undo-") && !name.starts_with("redo-")) continue;
     auto file =
@@ -142,7 +147,12 @@ std::vector<std::string> transactions_about(const std::string& state_vault, cons
     const ssize_t n = file ? ::pread(file->get(), head, sizeof head, 0) : 0;
     const std::string_view text(head, static_cast<std::size_t>(std::max<ssize_t>(n, 0)));
     const auto begin = decode(text.substr(0, text.find('\n')));
-    if (begin && begin->kind == Kind::Begin && begin->path == transaction) out.push_back(name);
+    if (begin && begin->kind == Kind::Begin) all.push_back({begin->time, name, begin->path});
+  }
+  std::ranges::sort(all, {}, &Restore::time);
+  std::vector<std::string> out;
+  for (const auto& each : all) {  // one of a restore comes after it
+    if (each.about == transaction || std::ranges::find(out, each.about) != out.end()) out.push_back(each.name);
   }
   return out;
 }
@@ -329,17 +339,17 @@ class Unlisted {
 
 namespace {
 
-// Until when a transaction that was killed can have lived; 0: until now. What changed later is somebody else's.
+// Until when a transaction that was killed can have lived. What changed later is somebody else's.
 std::int64_t killed_until(int folder, const Manifest& manifest) {
   auto stat = sys::statx(folder, kManifestName);
-  if (!stat) return 0;
-  std::int64_t last = metadata_of(*stat).mtime;
+  std::int64_t last = stat ? metadata_of(*stat).mtime : 0;
   for (const Record& record : manifest.records) last = std::max(last, record.time);
   constexpr std::chrono::nanoseconds kLate = kSignOfLife + std::chrono::seconds(5);  // on a busy machine
   timespec now{};
   ::clock_gettime(CLOCK_REALTIME, &now);
   const std::int64_t until = last + kLate.count();
-  return until < now.tv_sec * 1'000'000'000LL + now.tv_nsec ? until : 0;
+  const std::int64_t here = now.tv_sec * 1'000'000'000LL + now.tv_nsec;
+  return stat ? std::min(until, here) : here;
 }
 
 }  // namespace

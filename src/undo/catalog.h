@@ -42,7 +42,7 @@ struct Kept {  // one transaction
 Result<std::vector<Kept>> list(const std::string& state_vault);
 Result<Kept> describe(const std::string& state_vault, const std::string& transaction);
 Result<std::vector<KeptObject>> objects(const std::string& state_vault, const std::string& transaction);
-// The restores of a transaction, oldest first: their first lines name it.
+// The restores of a transaction, and those of these (redos), oldest first: their first lines name what they take back.
 std::vector<std::string> transactions_about(const std::string& state_vault, const std::string& transaction);
 // The end of a transaction, where its last line says it; quick, however long the manifest is.
 std::optional<Record> end_of(const std::string& state_vault, const std::string& transaction);

@@ -19,9 +19,9 @@ namespace assent::undo {
 
 namespace {
 
-constexpr std::array<std::string_view, 14> kKinds{"begin",   "store",   "removed", "folder", "content",
-                                                  "changed", "renamed", "swapped", "parent", "placed",
-                                                  "made",    "void",    "end",     "hashed"};
+constexpr std::array<std::string_view, 17> kKinds{"begin",   "store",   "removed", "folder", "content", "changed",
+                                                  "renamed", "swapped", "linked",  "parent", "placed",  "made",
+                                                  "already", "failed",  "void",    "end",    "hashed"};
 constexpr std::array<std::string_view, 3> kHows{"moved", "cloned", "copied"};
 constexpr std::size_t kDigits = 16;  // of the checksum
 constexpr char kHex[] = "0123456789abcdef";
@@ -183,6 +183,31 @@ bool set_field(Record& record, std::string_view key, std::string_view value) {
 }
 
 }  // namespace
+
+bool is_act(Kind kind) {
+  switch (kind) {
+    case Kind::Begin:
+    case Kind::Store:
+    case Kind::Parent:
+    case Kind::Void:
+    case Kind::End:
+    case Kind::Hashed:
+      return false;
+    case Kind::Removed:
+    case Kind::Folder:
+    case Kind::Content:
+    case Kind::Changed:
+    case Kind::Renamed:
+    case Kind::Swapped:
+    case Kind::Linked:
+    case Kind::Placed:
+    case Kind::Made:
+    case Kind::Already:
+    case Kind::Failed:
+      return true;
+  }
+  return false;
+}
 
 std::string_view name(Kind kind) { return kKinds[static_cast<std::size_t>(kind)]; }
 

@@ -46,14 +46,18 @@ enum class Kind {
   Changed,  // metadata of `path` as it was
   Renamed,  // object `id` went from `path` to `other`
   Swapped,  // objects `id` (at `path`) and `other_id` (at `other`) changed places
+  Linked,   // object `id` got one more name, `path`
   Parent,   // times of a folder before its list of names changed
   Placed,   // object `id` was taken out of the vault to `path` (an undo)
   Made,     // folder `path` was made anew (an undo)
+  Already,  // there was nothing to do for line `refers` (an undo)
+  Failed,   // line `refers` could not be taken back, or not all of it (an undo)
   Void,     // the act of line `refers` did not happen after all
   End,      // the transaction is over
   Hashed,   // of the other file: a drill found that the content of line `refers` has the hash `hash`
 };
 std::string_view name(Kind kind);
+bool is_act(Kind kind);  // it tells of something that was done
 
 enum class How { Moved, Cloned, Copied };
 
@@ -72,8 +76,8 @@ struct Record {
   unsigned store = 0;
   std::string place;  // of the object below the transaction's folder in that store
   How how = How::Moved;
-  bool written = false;  // the agent had it open for writing before: it may have changed after it was kept
-  std::uint64_t refers = 0;
+  bool written = false;      // the agent had it open for writing before: it may have changed after it was kept
+  std::uint64_t refers = 0;  // of an undo's lines: the line that they take back
   std::string hash;
   std::int64_t until = 0;  // of an end that was written later, for one that was killed: at the latest when
 };

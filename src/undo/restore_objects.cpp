@@ -36,7 +36,7 @@ void Restorer::put_back(const Record& record) {
   if (!folders_above(record.path)) return no_folder(record.path, what);
   if (!make_way(record.path, now, what)) return;
   if (dry()) {
-    planned_[record.path] = Found{true, record.id, *stat};
+    plan_.put(record.path, Found{true, record.id, *stat}, moved ? kept : "");
   } else if (auto status = moved ? move_out(record, kept) : copy_out(record, kept); !status) {
     return failed(record.path, what, status.error());
   }
@@ -49,19 +49,19 @@ std::string Restorer::doubt_of(const Record& record) {
 
 bool Restorer::is_same_as_copy(const Record& record, const Found& now) {
   if (S_ISDIR(now.stat.stx_mode) || (now.stat.stx_mode & S_IFMT) != (record.metadata.mode & S_IFMT)) return false;
-  auto host = folder(folder_of(record.path));
+  auto host = spot(record.path);
   if (!S_ISREG(now.stat.stx_mode)) {
     auto kept = sys::openat(AT_FDCWD, vault_path(record).c_str(), O_PATH | O_NOFOLLOW);
     auto stat = kept ? sys::statx(kept->get(), "") : Result<struct statx>(fail(ENOENT));
     if (!host || !stat || (stat->stx_mode & S_IFMT) != (now.stat.stx_mode & S_IFMT)) return false;
     if (S_ISLNK(now.stat.stx_mode)) {
-      const auto is = sys::readlinkat(*host, last_name(record.path).c_str());
+      const auto is = sys::readlinkat(host->folder, host->name.c_str());
       const auto was = sys::readlinkat(kept->get(), "");
       return is && was && *is == *was;
     }
     return stat->stx_rdev_major == now.stat.stx_rdev_major && stat->stx_rdev_minor == now.stat.stx_rdev_minor;
   }
-  auto a = host ? sys::openat(*host, last_name(record.path).c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
+  auto a = host ? sys::openat(host->folder, host->name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
                 : Result<UniqueFd>(fail(ENOENT));
   auto b = sys::openat(AT_FDCWD, vault_path(record).c_str(), O_RDONLY | O_NOFOLLOW);
   return a && b && now.stat.stx_size == record.size && compare_content(a->get(), b->get()).has_value();
@@ -97,6 +97,7 @@ Record Restorer::placed_record(const Record& record) const {
   placed.place = record.place;
   placed.how = record.how;
   placed.other = record.other.empty() ? options_.transaction : record.other;
+  placed.refers = record.order;
   return placed;
 }
 
@@ -150,9 +151,11 @@ Status Restorer::copy_out(const Record& record, const std::string& kept) {
 
 void Restorer::make_folder(const Record& record) {
   const Found now = look(record.path);
+  const bool passing = is_only_passed_through(record);
   if (now.there && S_ISDIR(now.stat.stx_mode)) {
     const bool ours = is(now, record.id);  // an earlier restore has made it
     remade_[record.id] = now.id;
+    if (passing) return;
     if (told_folders_.insert(record.path).second) take_over_folder(record, now, ours);
     return;
   }
@@ -166,7 +169,8 @@ void Restorer::make_folder(const Record& record) {
   if (dry()) {
     Found planned{true, record.id, {}};
     planned.stat.stx_mode = static_cast<__u16>(record.metadata.mode);
-    planned_[record.path] = planned;
+    plan_.put(record.path, planned, "");
+    if (passing) return;
     return tell(record.path, "folder", Done::Restored);
   }
   auto parent = folder(folder_of(record.path));
@@ -201,6 +205,11 @@ void Restorer::make_folder(const Record& record) {
   remade_[record.id] = line.id;
   // What is put into it needs our own rights; the mode it had comes at the end, with the times.
   last_touches_[record.path] = {record.metadata, Touch::Everything, line.id};
+  if (passing) {
+    passed_through_[record.path] = line.id;
+    anew_.insert(line.id);
+    return;
+  }
   tell(record.path, "folder", Done::Restored);
 }
 
@@ -208,6 +217,7 @@ void Restorer::make_folder(const Record& record) {
 // one was; so does one that a restore has made before this one. Somebody else's keeps what it is.
 void Restorer::take_over_folder(const Record& record, const Found& now, bool ours) {
   if (!ours && !is_agents(now)) return tell(record.path, "folder", Done::Already);
+  if (dry() && plan_.real_path(record.path).empty()) return tell(record.path, "folder", Done::Restored);
   auto object = pin(record.path, now);
   if (!object) return failed(record.path, "folder", object.error());
   auto current = read_metadata(object->get(), now.stat);
@@ -231,13 +241,13 @@ void Restorer::give_content_back(const Record& record) {
     if (!folders_above(record.path)) return no_folder(record.path, "content");
     if (!make_way(record.path, now, "content")) return;
     if (dry()) {
-      planned_[record.path] = Found{true, record.id, now.stat};
+      plan_.put(record.path, Found{true, record.id, now.stat}, "");
     } else if (auto status = copy_out(record, kept); !status) {
       return failed(record.path, "content", status.error());
     }
     return tell(record.path, "content", Done::Restored);
   }
-  if (dry() && planned_.contains(record.path)) return tell(record.path, "content", Done::Restored);
+  if (dry() && plan_.real_path(record.path).empty()) return tell(record.path, "content", Done::Restored);
   auto object = pin(record.path, now);
   if (!object) return failed(record.path, "content", object.error());
   auto copy = sys::openat(AT_FDCWD, kept.c_str(), O_RDONLY | O_NOFOLLOW);

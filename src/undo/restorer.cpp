@@ -12,7 +12,6 @@
 
 #include "base/show.h"
 #include "base/sys.h"
-#include "undo/catalog.h"
 #include "undo/object.h"
 
 namespace assent::undo {
@@ -20,14 +19,8 @@ namespace assent::undo {
 namespace {
 
 constexpr std::size_t kMostFolders = 256;
-constexpr int kMostDepth = 256;
 
 }  // namespace
-
-bool below(std::string_view path, std::string_view folder) {
-  if (folder == "/") return true;
-  return path.starts_with(folder) && (path.size() == folder.size() || path[folder.size()] == '/');
-}
 
 std::string folder_of(const std::string& path) {
   const auto slash = path.rfind('/');
@@ -86,6 +79,7 @@ Result<Restored> Restorer::run() {
   vault_.emplace(std::move(own));
 
   take_all_back();
+  remove_passed_through();
   give_times_back();
   if (auto closed = vault_->close(); !closed) return pass(std::move(closed));
   out_.damaged = manifest_.damaged;
@@ -100,44 +94,17 @@ void Restorer::collect() {
     if (record.kind == Kind::Folder) folders_.emplace(record.path, &record);
     if (record.kind == Kind::Renamed && record.sequence != 0) renames_.emplace(record.sequence, &record);
   }
-  if (!options_.wanted.everything()) return;
-  // Folders as they are before anything comes back, for the restore of this restore.
-  for (const Record& record : manifest_.records) {
-    if (record.kind != Kind::Parent) continue;
-    const Found now = look(record.path);
-    // Whose names somebody else has changed since keeps the times it has.
-    if (now.there && ended_ != 0 && metadata_of(now.stat).mtime > ended_) newer_folders_.insert(record.path);
-    if (dry() || !is(now, record.id)) continue;
-    Record line = record;
-    line.id = now.id;
-    line.metadata = metadata_of(now.stat);
-    timed_.insert(record.path);
-    times_.push_back(std::move(line));
-  }
-}
-
-// What restores of this transaction have made anew stands for what was there before; and what one that was killed has
-// left half written is no change of a human's.
-void Restorer::learn_from_earlier_ones() {
-  for (const auto& name : transactions_about(options_.state_vault, options_.transaction)) {
-    const std::string path = options_.state_vault + "/" + name;
-    auto folder = sys::openat(AT_FDCWD, path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-    auto earlier = folder ? read_manifest(folder->get()) : Result<Manifest>(fail(ENOENT));
-    if (!earlier) continue;
-    const bool ended = std::ranges::any_of(earlier->records, [](const Record& each) { return each.kind == Kind::End; });
-    if (ended) begun_.clear();  // it has brought them to their end
-    for (const Record& each : earlier->records) {
-      const bool made = each.kind == Kind::Made || each.kind == Kind::Placed;
-      if (made && each.other_id.inode != 0) remade_[each.other_id] = each.id;
-      if (!ended && each.kind == Kind::Content) begun_.insert(each.id);
-    }
-  }
 }
 
 void Restorer::take_all_back() {
   std::unordered_set<std::uint64_t> taken;  // ahead of their turn
   for (auto at = manifest_.records.rbegin(); at != manifest_.records.rend(); ++at) {
     if (!is_wanted(*at) || taken.contains(at->order)) continue;
+    if (done_.contains(at->order) || (killed_ && at->kind == Kind::Parent && at->order > killed_at_)) {
+      finish_moves();
+      pass_over(*at);
+      continue;
+    }
     if (rename_over(*at) == nullptr && joins_batch(*at)) continue;
     hand_over_batch();
     if (waits_until_empty(*at)) continue;
@@ -161,25 +128,33 @@ const Record* Restorer::rename_over(const Record& removed) const {
   return rename->other == removed.path && rename->order < removed.order ? rename : nullptr;
 }
 
-// Before the first change: a restore with nothing to do leaves no trace.
+// What waits until something changes: a restore with nothing to do leaves no trace.
 Status Restorer::note_times() {
-  for (Record& line : std::exchange(times_, {})) {
+  for (Record& line : std::exchange(waiting_, {})) {
     if (auto status = vault_->append(line); !status) return status;
   }
   return {};
 }
 
-Status Restorer::note_times_of(const std::string& folder_path) {
-  if (auto status = note_times(); !status) return status;
-  if (!timed_.insert(folder_path).second) return {};
-  const Found now = look(folder_path);
-  if (!now.there) return {};
+void Restorer::see_times(const std::string& folder_path, const Found& now) {
+  if (!now.there) return;
+  Seen& seen = timed_[folder_path];
+  if (seen.id == now.id) return;
   Record line;
   line.kind = Kind::Parent;
   line.path = folder_path;
   line.id = now.id;
   line.metadata = metadata_of(now.stat);
-  return vault_->append(line);
+  seen = {now.id, line.metadata.mtime};
+  waiting_.push_back(std::move(line));
+}
+
+Status Restorer::note_times_of(const std::string& folder_path) {
+  const Found now = look(folder_path);
+  see_times(folder_path, now);
+  auto noted = note_times();
+  (void)enter(folder_path, now);
+  return noted;
 }
 
 Status Restorer::note(Record& record) {
@@ -189,6 +164,7 @@ Status Restorer::note(Record& record) {
 
 bool Restorer::is_wanted(const Record& record) const {
   if (record.kind == Kind::Parent) return options_.wanted.everything();
+  if (record.kind == Kind::Linked) return true;
   if (options_.wanted.sequence && record.sequence != *options_.wanted.sequence) return false;
   if (options_.wanted.paths.empty() || is_named(record)) return true;
   // Who wants back what was renamed over something gets that too, else its place would be empty.
@@ -202,17 +178,31 @@ bool Restorer::is_named(const Record& record) const {
 }
 
 void Restorer::take_back(const Record& record) {
+  const std::uint64_t before = begin_line(record.order);
+  take_back_now(record);
+  begin_line(before);
+}
+
+// What is noted from now on is about that line. The one before.
+std::uint64_t Restorer::begin_line(std::uint64_t order) {
+  vault_->refer_to(order);
+  return std::exchange(line_, order);
+}
+
+void Restorer::take_back_now(const Record& record) {
   switch (record.kind) {
     case Kind::Begin:
     case Kind::Store:
     case Kind::Void:
     case Kind::End:
     case Kind::Hashed:
+    case Kind::Already:
+    case Kind::Failed:
       return;
     case Kind::Removed:
       return put_back(record);
     case Kind::Folder:
-      return make_folder(record);
+      return is_only_passed_through(record) ? remember_passage(record) : make_folder(record);
     case Kind::Content:
       return give_content_back(record);
     case Kind::Changed:
@@ -221,6 +211,8 @@ void Restorer::take_back(const Record& record) {
       return rename_back(record);
     case Kind::Swapped:
       return swap_back(record);
+    case Kind::Linked:
+      return remember_link(record);
     case Kind::Parent:
       return remember_times(record);
     case Kind::Placed:
@@ -238,19 +230,23 @@ Result<int> Restorer::folder(const std::string& path) {
   return open_.emplace(path, std::move(place->folder)).first->second.get();
 }
 
+Result<Restorer::Spot> Restorer::spot(const std::string& path) {
+  const std::string real = dry() ? plan_.real_path(path) : path;
+  if (real.empty()) return fail(ENOENT);
+  auto parent = folder(folder_of(real));
+  if (!parent) return pass(std::move(parent));
+  return Spot{*parent, last_name(real)};
+}
+
 // Descriptors that somebody still works with stay open until the next time.
 void Restorer::forget_folders() { earlier_ = std::exchange(open_, {}); }
 
 Found Restorer::look(const std::string& path) {
   Found out;
-  if (dry()) {
-    if (const auto planned = planned_.find(path); planned != planned_.end()) return planned->second;
-    for (std::string above = folder_of(path); above != "/"; above = folder_of(above)) {
-      if (planned_.contains(above)) return out;  // a folder that is still to be made
-    }
-  }
-  auto parent = folder(folder_of(path));
-  auto stat = parent ? sys::statx(*parent, last_name(path).c_str()) : Result<struct statx>(pass(std::move(parent)));
+  if (const Found* planned = dry() ? plan_.find(path) : nullptr) return *planned;
+  auto at = spot(path);
+  auto stat = at ? sys::statx(at->folder, at->name.c_str()) : Result<struct statx>(pass(std::move(at)));
+  if (!stat && stat.error().code == EACCES && enter_all(folder_of(path))) return look(path);
   out.unseen = dry() && !stat && stat.error().code == EACCES;
   if (!stat) return out;
   out.there = true;
@@ -260,24 +256,37 @@ Found Restorer::look(const std::string& path) {
 }
 
 Result<UniqueFd> Restorer::pin(const std::string& path, const Found& found) {
-  auto host = folder(folder_of(path));
-  if (!host) return pass(std::move(host));
-  auto object = sys::openat(*host, last_name(path).c_str(), O_PATH | O_NOFOLLOW);
+  auto at = spot(path);
+  if (!at) return pass(std::move(at));
+  auto object = sys::openat(at->folder, at->name.c_str(), O_PATH | O_NOFOLLOW);
   auto stat = object ? sys::statx(object->get(), "") : Result<struct statx>(pass(std::move(object)));
   if (!stat) return pass(std::move(stat));
   if (!(sys::id_of(*stat) == found.id)) return fail(ESTALE, "it is being changed by somebody");
   return object;
 }
 
-bool Restorer::is(const Found& found, const FileId& id) const {
-  if (!found.there) return false;
-  if (same_object(found.id, id)) return true;
-  const auto alias = remade_.find(id);
-  return alias != remade_.end() && same_object(found.id, alias->second);
+// What has been made anew may have been made anew once more. Where a file system has no times of birth, an inode's
+// number can come back and the way lead round.
+FileId Restorer::now_known_as(FileId id) const {
+  std::size_t steps = remade_.size();
+  for (auto at = remade_.find(id); at != remade_.end() && steps-- > 0; at = remade_.find(id)) id = at->second;
+  return id;
 }
 
-bool Restorer::is_agents(const Found& found) const {
-  return options_.made_by_agent && options_.made_by_agent(found.id);
+bool Restorer::is(const Found& found, const FileId& id) const {
+  return found.there && (same_object(found.id, id) || same_object(found.id, now_known_as(id)));
+}
+
+bool Restorer::is_agents(const FileId& id) const { return options_.made_by_agent && options_.made_by_agent(id); }
+
+// What an undo put aside, a redo brings back to stay.
+bool Restorer::is_only_passed_through(const Record& folder) const {
+  return is_agents(folder.id) && !options_.transaction.starts_with("undo-");
+}
+
+bool Restorer::is_agents_name(const std::string& path, const Found& found) const {
+  const auto link = links_.find(path);
+  return link != links_.end() && is(found, link->second) && found.stat.stx_nlink > 1;
 }
 
 bool Restorer::changed_since(const struct statx& stat) const { return ended_ != 0 && metadata_of(stat).mtime > ended_; }
@@ -298,6 +307,11 @@ void Restorer::tell(const std::string& path, std::string_view what, Done done, s
       break;
   }
   out_.items.push_back({path, std::string(what), done, std::move(why)});
+  if (line_ == 0 || done == Done::Restored || dry()) return;
+  Record line;
+  line.kind = done == Done::Already ? Kind::Already : Kind::Failed;
+  line.refers = line_;
+  waiting_.push_back(std::move(line));
 }
 
 void Restorer::tell_name(const Record& record, Done done) {
@@ -309,119 +323,23 @@ void Restorer::no_folder(const std::string& path, std::string_view what) {
   tell(path, what, Done::Conflict, fmt::format("the folder {} is not there", show(folder_of(path))));
 }
 
-bool Restorer::folders_above(const std::string& path) {
-  const std::string above = folder_of(path);
-  if (above == "/") return true;
-  if (const Found now = look(above); now.there || now.unseen) return now.unseen || S_ISDIR(now.stat.stx_mode);
-  const auto removed = folders_.find(above);
-  if (removed == folders_.end()) return false;
-  make_folder(*removed->second);
-  return look(above).there;
-}
-
-Directory Restorer::directory_of(int host, const std::string& path) {
-  Directory out;
-  out.host.reset(::fcntl(host, F_DUPFD_CLOEXEC, 0));
-  if (auto stat = sys::statx(host, "")) {
-    out.id = sys::id_of(*stat);
-    out.mount = stat->stx_mnt_id;
-  }
-  out.path = path;
-  return out;
-}
-
-Target Restorer::target_of(const std::string& path, const Found& found) {
-  Target out;
-  out.name = last_name(path);
-  out.path = path;
-  if (found.there) out.stat = found.stat;
-  out.id = found.id;
-  return out;
-}
-
-// A folder goes with everything in it.
-Status Restorer::put_aside(const std::string& path, const Found& found) {
-  if (S_ISDIR(found.stat.stx_mode)) {
-    auto names = names_in(path);
-    if (!names) return pass(std::move(names));
-    for (const auto& name : *names) {
-      const std::string child = path + "/" + name;
-      if (auto status = put_aside(child, look(child)); !status) return status;
-    }
-    open_.erase(path);
-  }
-  if (dry()) {
-    planned_[path] = Found{};
-    return {};
-  }
-  auto host = folder(folder_of(path));
-  if (!host) return pass(std::move(host));
-  if (auto status = note_times_of(folder_of(path)); !status) return status;
-  const Directory directory = directory_of(*host, folder_of(path));
-  auto kept = vault_->keep_removed(directory, last_name(path), target_of(path, found), ++step_number_);
-  if (!kept) return pass(std::move(kept));
-  return *kept == Removal::Taken ? Status{} : fail(ESTALE, "it is being changed by somebody");
-}
-
-Result<std::vector<std::string>> Restorer::names_in(const std::string& path) {
-  auto parent = folder(path);
-  if (!parent) return pass(std::move(parent));
-  auto entries = entries_of(*parent);
-  if (!entries) return pass(std::move(entries));
-  std::vector<std::string> out;
-  for (auto& entry : *entries) out.push_back(std::move(entry.name));
-  return out;
-}
-
-std::string Restorer::in_the_way_within(const std::string& path, int depth) {
-  if (depth == 0) return "the agent's folder in its place is too deep";
-  auto names = names_in(path);
-  if (!names) return "the agent's folder in its place cannot be read";
-  for (const auto& name : *names) {
-    const std::string child = path + "/" + name;
-    const Found found = look(child);
-    if (!found.there) continue;
-    if (!is_agents(found))
-      return fmt::format("a folder has its place now, and {} in it is not the agent's", show(child));
-    if (!S_ISDIR(found.stat.stx_mode) && changed_since(found.stat))
-      return fmt::format("a folder has its place now, and {} in it was changed after the session", show(child));
-    if (!S_ISDIR(found.stat.stx_mode)) continue;
-    if (auto why = in_the_way_within(child, depth - 1); !why.empty()) return why;
-  }
-  return {};
-}
-
-bool Restorer::make_way(const std::string& path, const Found& found, std::string_view what) {
-  if (!found.there) return true;
-  std::string why;
-  if (!is_agents(found)) {
-    why = fmt::format("another {} has its place now", word_for(found.stat.stx_mode));
-  } else if (S_ISDIR(found.stat.stx_mode)) {
-    why = in_the_way_within(path, kMostDepth);
-  } else if (changed_since(found.stat)) {
-    why = "the agent's file in its place was changed after the session";
-  }
-  if (!why.empty()) {
-    tell(path, what, Done::Conflict, std::move(why));
-    return false;
-  }
-  if (auto status = put_aside(path, found); !status) {
-    failed(path, what, status.error());
-    return false;
-  }
-  return true;
-}
-
 // Every name that came back changed the times of its folder, and a folder without write permission takes none: so
 // these come last, what lies deepest first.
 void Restorer::give_times_back() {
   if (dry()) return;
+  // A redo would know less without; and what was killed is finished now, which nobody need do again.
+  if (killed_ && waiting_.empty()) waiting_.emplace_back().kind = Kind::Already;
+  if (out_.restored > 0 || killed_) (void)note_times().has_value();
   for (auto at = last_touches_.rbegin(); at != last_touches_.rend(); ++at) {
     auto place = open_place(at->first == "/" ? "/." : at->first);
     if (!place) continue;
     auto object = sys::openat(place->folder.get(), place->name.c_str(), O_PATH | O_NOFOLLOW);
     auto stat = object ? sys::statx(object->get(), "") : Result<struct statx>(fail(ENOENT));
     if (!stat || !(sys::id_of(*stat) == at->second.id)) continue;  // somebody has put another one there
+    if (killed_ && at->second.touch == Touch::Everything) {
+      auto current = read_metadata(object->get(), *stat);
+      if (current && !as_it_was(*current, at->second.metadata)) tell(at->first, "metadata", Done::Restored);
+    }
     auto status = at->second.touch == Touch::Times ? apply_times(object->get(), at->second.metadata)
                                                    : apply_metadata(object->get(), at->second.metadata);
     if (!status && status.error().code != EPERM) failed(at->first, "metadata", status.error());

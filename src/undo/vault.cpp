@@ -104,12 +104,13 @@ Status Vault::begin() {
     if (auto status = note(record); !status) return status;
   }
   if (options_.already) already_ = options_.already();
-  for (Record& record : pending_parents_) (void)note(record).has_value();  // times only
-  pending_parents_.clear();
+  for (Record& record : pending_) (void)note(record).has_value();
+  pending_.clear();
   return {};
 }
 
 Status Vault::note(Record& record) {
+  if (record.refers == 0 && is_act(record.kind)) record.refers = refers_;
   auto order = manifest_->append(record);
   if (!order) {
     if (record.sequence != 0) unkept_[record.sequence] = order.error();
@@ -161,15 +162,14 @@ Room Vault::room_for(const Target& target, Loss loss) const {
 
 std::optional<Error> Vault::settle(std::uint64_t sequence, Happened happened) {
   const std::lock_guard lock(mutex_);
-  if (const auto noted = noted_before_.find(sequence); noted != noted_before_.end()) {
-    if (happened == Happened::No && manifest_) {
-      Record never;
-      never.kind = Kind::Void;
-      never.refers = noted->second;
-      (void)manifest_->append(never).has_value();
-    }
-    noted_before_.erase(noted);
+  const auto [first, last] = noted_before_.equal_range(sequence);
+  for (auto noted = first; noted != last && happened == Happened::No && manifest_; ++noted) {
+    Record never;
+    never.kind = Kind::Void;
+    never.refers = noted->second;
+    (void)manifest_->append(never).has_value();
   }
+  noted_before_.erase(first, last);
   if (!waived_.empty()) waived_.erase(sequence);
   if (!durable_.empty()) durable_.erase(sequence);
   if (unkept_.empty()) return std::nullopt;
@@ -220,6 +220,11 @@ Status Vault::append_all(std::span<Record> records) {
   if (auto status = manifest_->append_all(records); !status) return status;
   step(Step::Noted);
   return {};
+}
+
+void Vault::refer_to(std::uint64_t line) {
+  const std::lock_guard lock(mutex_);
+  refers_ = line;
 }
 
 void Vault::did_not_happen(const Record& record) {

@@ -89,6 +89,8 @@ class Vault {
   // In one write. They come to the disk with what is kept next, or with the end: nothing that they tell of needs them.
   Status append_all(std::span<Record> records);
   void did_not_happen(const Record& record);
+  // What is noted from now on is done for that line of what is taken back; 0: for none.
+  void refer_to(std::uint64_t line);
 
   // Whether a pre-image of that size could be kept now.
   [[nodiscard]] Room room_for(std::uint64_t bytes) const;
@@ -137,7 +139,15 @@ class Vault {
   Status begin();
   Status note(Record& record);
   void make_void(const Record& record);
+  // For what is of use only once there is something to take back: it waits until then, and nothing is refused for it.
+  void note_in_passing(Record record);
   void note_parent(const Directory& directory, std::uint64_t sequence);
+  // An own folder gets something from before.
+  void took_in(const Directory& folder);
+  // Whether a restore has to know of what happens to it.
+  [[nodiscard]] bool matters(const Target& target) const;
+  void note_link(const Target& object, const Target& name, std::uint64_t sequence);
+  Status note_own_folder_gone(const Target& folder, std::uint64_t sequence);
   Status note_rename(const Rename& act, const Target& from, const Target& to, std::uint64_t sequence);
   Status note_metadata(const SetMetadata& act, const Target& target, std::uint64_t sequence);
   Result<Removal> move_in(const Directory& directory, const std::string& at, const Target& judged, Record& record);
@@ -164,18 +174,22 @@ class Vault {
   std::unordered_map<FileId, Moved, FileIdHash> moved_;
   std::unordered_set<FileId, FileIdHash> content_kept_;
   std::unordered_set<FileId, FileIdHash> parents_;
-  std::vector<Record> pending_parents_;             // until there is something to take back
+  // Folders of the session's own that something from before has gone into, or that such a folder has: what happens to
+  // them is noted like what happens to others, for on the way back it goes through them again.
+  std::unordered_set<FileId, FileIdHash> took_in_;
+  std::vector<Record> pending_;                     // until there is something to take back
   std::unordered_set<FileId, FileIdHash> written_;  // the agent has, or had, a descriptor for writing
   std::unordered_map<FileId, Prepared, FileIdHash> prepared_;
   std::unordered_set<std::uint64_t> waived_;
   std::unordered_set<std::uint64_t> durable_;
   std::unordered_map<std::uint64_t, Error> unkept_;
-  std::unordered_map<std::uint64_t, std::uint64_t> noted_before_;  // order of the line, by the act's record
+  std::unordered_multimap<std::uint64_t, std::uint64_t> noted_before_;  // orders of the lines, by the act's record
   std::uint64_t already_ = 0;
   std::uint64_t bytes_ = 0;
   std::uint64_t objects_ = 0;
   std::uint64_t next_object_ = 1;
   std::uint64_t next_layer_ = 1;
+  std::uint64_t refers_ = 0;
 
   std::thread syncer_;              // brings manifest and copies to the disk every 50 ms while there is something new
   std::vector<UniqueFd> unsynced_;  // new copies

@@ -205,6 +205,24 @@ class Agent {
     auto kept = vault->keep_removed(*targets[1].parent, stage, targets[1], sequence);
     ASSERT_TRUE(kept) << kept.error().what;
   }
+  void make_folder(const std::string& path) {
+    Target place = target(path);
+    ASSERT_TRUE(vault->before(MakeDirectory{}, std::span<const Target>(&place, 1), ++sequence));
+    ASSERT_EQ(0, ::mkdir(path.c_str(), 0755));
+    own_->insert(id_at(path));
+  }
+  void link(const std::string& from, const std::string& to) {
+    const Target targets[2] = {target(from), target(to)};
+    ASSERT_TRUE(vault->before(Link{}, targets, ++sequence));
+    ASSERT_EQ(0, ::link(from.c_str(), to.c_str()));
+  }
+  void exchange(const std::string& one, const std::string& other) {
+    const Target targets[2] = {target(one), target(other)};
+    Rename act;
+    act.flags = RENAME_EXCHANGE;
+    ASSERT_TRUE(vault->before(act, targets, ++sequence));
+    ASSERT_EQ(0, ::renameat2(AT_FDCWD, one.c_str(), AT_FDCWD, other.c_str(), RENAME_EXCHANGE));
+  }
   void note_metadata(const std::string& path) {
     Target victim = target(path);
     SetMetadata act;

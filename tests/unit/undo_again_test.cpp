@@ -1,6 +1,8 @@
 // An undo that was killed, and another one after it; and undos beside somebody who changes things meanwhile.
 #include <sys/wait.h>
 
+#include <sys/ioctl.h>
+
 #include "support/undo_fixture.h"
 
 namespace assent::test {
@@ -86,8 +88,41 @@ TEST_F(UndoAgain, ContentThatAKilledUndoHadBegunToWriteIsNoHumansChange) {
   EXPECT_EQ(before, tree(project, Times::NoFolders));
 
   write_file(project + "/b", "but this is");
-  EXPECT_EQ(1U, undo(restore_options("s1", "undo-2")).conflicts);
+  EXPECT_EQ(0U, undo(restore_options("s1", "undo-2")).restored);
   EXPECT_EQ("but this is", read_file(project + "/b"));
+}
+
+TEST_F(UndoAgain, WhatCouldNotBeTakenBackIsTriedAgainAndTheRestIsNot) {
+  write_file(project + "/removed", "the one");
+  write_file(project + "/other", "the other");
+  write_file(project + "/written", "the content");
+  age(project + "/written", 3);
+  auto agent = this->agent();
+  agent->remove(project + "/removed");
+  agent->remove(project + "/other");
+  agent->write(project + "/written", "scribbled over");
+  agent->end();
+  write_file(project + "/removed", "somebody else's");
+  // The line of its content is written before the writing fails.
+  const UniqueFd file(::open((project + "/written").c_str(), O_RDONLY | O_CLOEXEC));
+  int flags = 0;
+  const bool can = ::ioctl(file.get(), FS_IOC_GETFLAGS, &flags) == 0;
+  int shut = flags | FS_IMMUTABLE_FL;
+  const bool shut_now = can && ::ioctl(file.get(), FS_IOC_SETFLAGS, &shut) == 0;
+  const auto first = undo();
+  EXPECT_EQ(first.conflicts, 1U);
+  EXPECT_EQ(first.failed, shut_now ? 1U : 0U);
+  EXPECT_EQ(first.restored, shut_now ? 1U : 2U);
+
+  if (shut_now) ::ioctl(file.get(), FS_IOC_SETFLAGS, &flags);
+  std::filesystem::remove(project + "/removed");
+  std::filesystem::remove(project + "/other");  // nobody asked for that one to come back twice
+  const auto second = undo();
+  EXPECT_EQ(problems(second), "");
+  EXPECT_EQ(second.restored, shut_now ? 2U : 1U);
+  EXPECT_EQ(read_file(project + "/removed"), "the one");
+  EXPECT_EQ(read_file(project + "/written"), "the content");
+  EXPECT_FALSE(exists(project + "/other"));
 }
 
 // The manifest as it would be had the session been killed an hour ago.
