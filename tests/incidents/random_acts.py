@@ -1,6 +1,6 @@
 """random_acts SEED [COUNT]: without a count makes a small tree in the working directory; with one does so many random acts in it:
-everything that gives, takes or changes a name, content or metadata, on whatever is there. What fails is left. The same seed on the same
-tree does the same."""
+everything that gives, takes or changes a name, content or metadata, on whatever is there. What fails is left. Prints the errno of each. The
+same seed on the same tree does the same."""
 import ctypes
 import os
 import random
@@ -111,8 +111,9 @@ def main():
     for _ in range(int(sys.argv[2])):
         try:
             tree.act()
-        except OSError:
-            pass
+            print(0)
+        except OSError as error:
+            print(error.errno)
 
 
 main()
