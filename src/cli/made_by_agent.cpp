@@ -2,7 +2,11 @@
 // objects that were judged as the agent's own. Only these may an undo put aside.
 #include <fcntl.h>
 
+#include <algorithm>
+#include <cstdint>
 #include <memory>
+#include <optional>
+#include <string>
 #include <unordered_set>
 #include <utility>
 #include <vector>
@@ -12,6 +16,7 @@
 #include "record/entry.h"
 #include "record/log_reader.h"
 #include "record/session_dir.h"
+#include "undo/catalog.h"
 #include "undo/manifest.h"
 
 namespace assent::cli {
@@ -75,7 +80,38 @@ class MadeIds {
   std::unordered_set<FileId, FileIdHash> ids_;
 };
 
+struct Later {
+  MadeIds made;
+  std::int64_t ended = 0;
+};
+
+std::vector<Later> later_sessions(const VaultPlace& place, const std::string& session) {
+  std::vector<Later> out;
+  std::vector<std::string> read;
+  const std::int64_t since = began(place, session);
+  for (const auto& undone : standing_undos(place)) {
+    const std::string name = about(place, undone);
+    if (is_undo(name) || began(place, name) <= since || std::ranges::find(read, name) != read.end()) continue;
+    read.push_back(name);
+    Later& later = out.emplace_back();
+    later.made.read(record::session_path(place.state, name));
+    later.made.follow(place, name);
+    if (const auto end = undo::end_of(place.vault, name)) later.ended = end->until != 0 ? end->until : end->time;
+  }
+  return out;
+}
+
 }  // namespace
+
+std::function<std::optional<std::int64_t>(const FileId&)> made_later(const VaultPlace& place,
+                                                                     const std::string& session) {
+  auto sessions = std::make_shared<std::optional<std::vector<Later>>>();
+  return [sessions, place, session](const FileId& id) -> std::optional<std::int64_t> {
+    if (!*sessions) *sessions = later_sessions(place, session);
+    const auto found = std::ranges::find_if(**sessions, [&](const Later& each) { return each.made.contains(id); });
+    return found == (*sessions)->end() ? std::nullopt : std::optional(found->ended);
+  };
+}
 
 std::function<bool(const FileId&)> made_by_agent(const VaultPlace& place, const std::string& session) {
   auto ids = std::make_shared<std::optional<MadeIds>>();

@@ -98,6 +98,7 @@ int take_back(const char* verb, const VaultPlace& place, const Asked& asked) {
   }
   options.dry_run = asked.dry_run ? undo::DryRun::Yes : undo::DryRun::No;
   options.made_by_agent = made_by_agent(place, session_of(place, of));
+  options.made_later = made_later(place, session_of(place, of));
   auto restored = manifest ? undo::restore(options, std::move(*manifest)) : undo::restore(options);
   if (!restored) return cannot(verb, restored.error().what, restored.error().code == ENOENT ? kNegative : kFailed);
 

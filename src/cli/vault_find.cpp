@@ -23,6 +23,24 @@ namespace assent::cli {
 
 namespace {
 
+undo::Record begin_of(const VaultPlace& place, const std::string& transaction) {
+  undo::start_checksums();
+  // The first line says it; the rest may be long.
+  auto file = sys::openat(AT_FDCWD, fmt::format("{}/{}/{}", place.vault, transaction, undo::kManifestName).c_str(),
+                          O_RDONLY | O_NOFOLLOW);
+  if (!file) return {};
+  std::string head(64 * 1024, '\0');
+  const ssize_t n = ::pread(file->get(), head.data(), head.size(), 0);
+  head.resize(static_cast<std::size_t>(std::max<ssize_t>(n, 0)));
+  for (std::size_t at = 0; at < head.size();) {
+    const auto end = std::min(head.find('\n', at), head.size());
+    auto record = undo::decode(std::string_view(head).substr(at, end - at));
+    if (record && record->kind == undo::Kind::Begin) return std::move(*record);
+    at = end + 1;
+  }
+  return {};
+}
+
 constexpr std::size_t kDigitsOfDay = 8;
 
 std::optional<std::uint64_t> number_in(std::string_view text) {
@@ -162,35 +180,29 @@ Result<Transaction> find_transaction(const VaultPlace& place, std::string_view w
   return fail(ENOENT, fmt::format("there is no {} in the vault (ENOENT)", show(word)));
 }
 
-Result<std::string> find_undo_to_redo(const VaultPlace& place) {
+std::vector<std::string> standing_undos(const VaultPlace& place) {
   const auto all = transactions(place.vault);
-  std::vector<std::string> taken_back;
+  std::vector<std::string> taken_back, out;
   for (const auto& name : all) {
     if (name.starts_with("redo-")) taken_back.push_back(about(place, name));
   }
   for (const auto& name : all) {
-    if (!name.starts_with("undo-") || std::ranges::find(taken_back, name) != taken_back.end()) continue;
+    if (name.starts_with("undo-") && std::ranges::find(taken_back, name) == taken_back.end()) out.push_back(name);
+  }
+  return out;
+}
+
+Result<std::string> find_undo_to_redo(const VaultPlace& place) {
+  for (const auto& name : standing_undos(place)) {
     if (kept_something(place, name)) return name;
   }
   return fail(ENOENT, "there is no undo that could be taken back");
 }
 
-std::string about(const VaultPlace& place, const std::string& transaction) {
-  undo::start_checksums();
-  // The first line says it; the rest may be long.
-  auto file = sys::openat(AT_FDCWD, fmt::format("{}/{}/{}", place.vault, transaction, undo::kManifestName).c_str(),
-                          O_RDONLY | O_NOFOLLOW);
-  if (!file) return {};
-  std::string head(64 * 1024, '\0');
-  const ssize_t n = ::pread(file->get(), head.data(), head.size(), 0);
-  head.resize(static_cast<std::size_t>(std::max<ssize_t>(n, 0)));
-  for (std::size_t at = 0; at < head.size();) {
-    const auto end = std::min(head.find('\n', at), head.size());
-    const auto record = undo::decode(std::string_view(head).substr(at, end - at));
-    if (record && record->kind == undo::Kind::Begin) return record->path;
-    at = end + 1;
-  }
-  return {};
+std::string about(const VaultPlace& place, const std::string& transaction) { return begin_of(place, transaction).path; }
+
+std::int64_t began(const VaultPlace& place, const std::string& transaction) {
+  return begin_of(place, transaction).time;
 }
 
 std::string session_of(const VaultPlace& place, std::string transaction) {

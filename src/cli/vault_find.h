@@ -40,16 +40,23 @@ Result<std::string> find_undo_to_redo(const VaultPlace& place);
 bool is_undo(std::string_view transaction);
 // What the transaction's manifest says it is about: the project, or what it took back. Empty: not readable.
 std::string about(const VaultPlace& place, const std::string& transaction);
+// When something was kept for it first, nanoseconds since the epoch; 0: not readable.
+std::int64_t began(const VaultPlace& place, const std::string& transaction);
 // The session that an undo, or a redo of it, goes back to.
 std::string session_of(const VaultPlace& place, std::string transaction);
 // Whether the session's supervisor lives.
 bool is_running(const VaultPlace& place, const std::string& transaction);
 
+// Undos that no redo took back, newest first.
+std::vector<std::string> standing_undos(const VaultPlace& place);
 // The undos and redos that go back to a session.
 std::vector<std::string> undos_of(const VaultPlace& place, const std::string& session);
 // What the session's record says that the agent made, and what a redo made anew of that. Reads the log when first
 // asked.
 std::function<bool(const FileId&)> made_by_agent(const VaultPlace& place, const std::string& session);
+// The same of later sessions that were taken back before; when that session ended.
+std::function<std::optional<std::int64_t>(const FileId&)> made_later(const VaultPlace& place,
+                                                                     const std::string& session);
 
 // What a session that was killed left is made whole first: its record, what its broker had set aside, its manifest.
 // Sentences for people. `as_read`: gets the manifest where there was nothing to mend.

@@ -41,6 +41,9 @@ struct RestoreOptions {
   Wanted wanted{};
   DryRun dry_run = DryRun::No;
   std::function<bool(const FileId&)> made_by_agent{};  // what may be put aside
+  // May be put aside as well: what a later session made that was taken back before. When that session ended; 0: it
+  // runs.
+  std::function<std::optional<std::int64_t>(const FileId&)> made_later{};
   std::function<void(int)> on_step{};  // after every change on the disk, by whichever thread, one at a time; for tests
 };
 

@@ -134,6 +134,18 @@ bool Restorer::enter_all(const std::string& path) {
   }
 }
 
+std::string Restorer::stays(const std::string& path, const Found& found) const {
+  if (is_agents_name(path, found)) return {};
+  std::int64_t until = ended_;
+  if (!is_agents(found)) {
+    const auto later = options_.made_later ? options_.made_later(found.id) : std::nullopt;
+    if (!later) return "is not the agent's";
+    until = *later;
+  }
+  const bool changed = until != 0 && metadata_of(found.stat).mtime > until;
+  return changed && !S_ISDIR(found.stat.stx_mode) ? "was changed after the session" : "";
+}
+
 std::string Restorer::in_the_way_within(const std::string& path, const Found& folder, int depth) {
   if (depth == 0) return "the agent's folder in its place is too deep";
   (void)enter(path, folder);
@@ -144,11 +156,8 @@ std::string Restorer::in_the_way_within(const std::string& path, const Found& fo
     const std::string child = path + "/" + name;
     const Found found = look(child);
     if (!found.there) continue;
-    if (is_agents_name(child, found)) continue;
-    if (!is_agents(found))
-      return fmt::format("a folder has its place now, and {} in it is not the agent's", show(child));
-    if (!S_ISDIR(found.stat.stx_mode) && changed_since(found.stat))
-      return fmt::format("a folder has its place now, and {} in it was changed after the session", show(child));
+    if (const auto why = stays(child, found); !why.empty())
+      return fmt::format("a folder has its place now, and {} in it {}", show(child), why);
     if (!S_ISDIR(found.stat.stx_mode)) continue;
     if (auto why = in_the_way_within(child, found, depth - 1); !why.empty()) return why;
   }
@@ -157,14 +166,11 @@ std::string Restorer::in_the_way_within(const std::string& path, const Found& fo
 
 bool Restorer::make_way(const std::string& path, const Found& found, std::string_view what) {
   if (!found.there || found.unseen) return true;
-  std::string why;
-  const bool only_a_name = is_agents_name(path, found);
-  if (!only_a_name && !is_agents(found)) {
-    why = fmt::format("another {} has its place now", word_for(found.stat.stx_mode));
+  std::string why = stays(path, found);
+  if (!why.empty()) {
+    why = fmt::format("another {} has its place now, which {}", word_for(found.stat.stx_mode), why);
   } else if (S_ISDIR(found.stat.stx_mode)) {
     why = in_the_way_within(path, found, kMostDepth);
-  } else if (!only_a_name && changed_since(found.stat)) {
-    why = "the agent's file in its place was changed after the session";
   }
   if (!why.empty()) {
     tell(path, what, Done::Conflict, std::move(why));

@@ -96,6 +96,8 @@ class Restorer {
   // A name that the agent gave to something else, which has others.
   [[nodiscard]] bool is_agents_name(const std::string& path, const Found& found) const;
   [[nodiscard]] bool changed_since(const struct statx& stat) const;
+  // Why what was found cannot be put aside, where it is no folder; empty: it can.
+  [[nodiscard]] std::string stays(const std::string& path, const Found& found) const;
 
   // Outcomes.
   void tell(const std::string& path, std::string_view what, Done done, std::string why = {});

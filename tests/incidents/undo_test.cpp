@@ -211,6 +211,32 @@ TEST_P(UndoLater, WhatAHumanChangedSinceIsRefusedPathByPathAndTheRestComesBack) 
   EXPECT_EQ(get(world.project + "/d"), "mine d");
 }
 
+// What the later ones made stays, but not where something has to come back to.
+TEST_P(UndoLater, SeveralSessionsOneAfterTheOtherNewestFirst) {
+  World world(GetParam());
+  say_yes_to_everything(world);
+  ASSERT_EQ(world.shell("echo one >a; echo two >b; mkdir d; echo three >d/c; touch -d 2001-02-03 a b d/c d .").status,
+            0);
+  const auto before = portrait(world.project);
+  const char* const scripts[] = {"rm a; mkdir e; mv b e/", "echo other >a; rm -r d; mv e d",
+                                 "mv d/b d/x; rm a; mkdir a b; echo y >a/y"};
+  std::vector<std::string> sessions;  // newest first
+  for (const char* script : scripts) {
+    const auto outcome = destroy(world, script);
+    ASSERT_EQ(outcome.status, 0) << outcome.err;
+    for (const auto& entry : fs::directory_iterator(world.state + "/assent/sessions")) {
+      const std::string id = entry.path().filename();
+      if (std::find(sessions.begin(), sessions.end(), id) == sessions.end()) sessions.insert(sessions.begin(), id);
+    }
+  }
+  ASSERT_EQ(sessions.size(), 3U);
+  for (const auto& id : sessions) {
+    const auto undone = world.assent({"undo", id});
+    EXPECT_EQ(undone.status, 0) << id << undone.out << undone.err;
+  }
+  EXPECT_EQ(otherwise(before, portrait(world.project)), "");
+}
+
 TEST_P(UndoLater, WorksWhileTheSessionRuns) {
   World world(GetParam());
   say_yes_to_everything(world);
