@@ -1,106 +1,21 @@
 #include "undo/catalog.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
-#include <map>
-#include <memory>
-#include <unordered_set>
 
 #include "base/show.h"
 #include "base/sys.h"
+#include "undo/kept_places.h"
 #include "undo/object.h"
 #include "undo/vault.h"
 
 namespace assent::undo {
 
 namespace {
-
-bool good_name(std::string_view name) {
-  return !name.empty() && name.front() != '.' && name.find('/') == std::string_view::npos;
-}
-
-Result<Manifest> manifest_of(const std::string& state_vault, const std::string& transaction) {
-  if (!good_name(transaction))
-    return fail(EINVAL, fmt::format("'{}' is no transaction of the vault", show(transaction)));
-  auto folder = sys::openat(AT_FDCWD, (state_vault + "/" + transaction).c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-  if (!folder) {
-    if (folder.error().code == ENOENT)
-      return fail(ENOENT, fmt::format("the vault keeps nothing of {} (ENOENT)", show(transaction)));
-    return pass(std::move(folder));
-  }
-  return read_manifest(folder->get());
-}
-
-// Where a record's object lies.
-class Places {
- public:
-  Places(std::string state_vault, std::string transaction, const Manifest& manifest)
-      : state_vault_(std::move(state_vault)), transaction_(std::move(transaction)) {
-    stores_[0] = state_vault_;
-    for (const Record& record : manifest.records) {
-      if (record.kind == Kind::Store) stores_[record.store] = record.path;
-    }
-  }
-  [[nodiscard]] std::string of(const Record& record) const {
-    const auto store = stores_.find(record.store);
-    const std::string& transaction =
-        record.kind == Kind::Removed && !record.other.empty() ? record.other : transaction_;
-    return fmt::format("{}/{}/{}", store == stores_.end() ? state_vault_ : store->second, transaction, record.place);
-  }
-  [[nodiscard]] const std::map<unsigned, std::string>& stores() const { return stores_; }
-  // Of a store among folders().
-  [[nodiscard]] std::size_t number(unsigned store) const {
-    const auto at = stores_.find(store);
-    return at == stores_.end() ? 0 : static_cast<std::size_t>(std::distance(stores_.begin(), at));
-  }
-  [[nodiscard]] std::vector<std::string> folders() const {
-    std::vector<std::string> out;
-    for (const auto& [number, path] : stores_) {
-      if (good_name(transaction_)) out.push_back(path + "/" + transaction_);
-    }
-    return out;
-  }
-
- private:
-  std::string state_vault_;
-  std::string transaction_;
-  std::map<unsigned, std::string> stores_;
-};
-
-bool holds_object(const Record& record) {
-  return (record.kind == Kind::Removed || record.kind == Kind::Content) && record.other.empty();
-}
-
-// The object of a record as it lies in the vault now; opened folder by folder, for names of any length.
-Result<UniqueFd> open_kept(const std::string& path) {
-  auto place = open_place(path);
-  if (!place) return pass(std::move(place));
-  return sys::openat(place->folder.get(), place->name.c_str(), O_PATH | O_NOFOLLOW);
-}
-
-bool is_in_vault(const Places& places, const Record& record) {
-  auto object = open_kept(places.of(record));
-  if (!object) return false;
-  auto stat = sys::statx(object->get(), "");
-  return stat &&
-         (record.how != How::Moved || record.kind != Kind::Removed || same_object(sys::id_of(*stat), record.id));
-}
-
-std::vector<std::string> names_in(const std::string& folder) {
-  std::vector<std::string> out;
-  const std::unique_ptr<DIR, int (*)(DIR*)> directory(::opendir(folder.c_str()), ::closedir);
-  if (!directory) return out;
-  while (const dirent* entry = ::readdir(directory.get())) out.emplace_back(entry->d_name);
-  std::sort(out.begin(), out.end());
-  return out;
-}
 
 Kept described(const std::string& state_vault, const std::string& transaction, const Manifest& manifest) {
   Kept out;
@@ -294,124 +209,6 @@ Result<Pruned> prune(const PruneOptions& options) {
     out.left -= kept.bytes;
     out.removed.push_back(std::move(kept));
   }
-  return out;
-}
-
-namespace {
-
-// Objects in a mirrored tree that no line tells of: their place is their path.
-class Unlisted {
- public:
-  Unlisted(const Manifest& manifest, const Places& places) {
-    for (const Record& record : manifest.records) {
-      if (record.kind == Kind::Removed) known_.insert(places.of(record));
-    }
-  }
-
-  void look(unsigned number, const std::string& root, const std::string& layer, std::vector<Record>& found) const {
-    std::error_code error;
-    const std::string top = root + "/" + layer;
-    for (std::filesystem::recursive_directory_iterator at(top, error), end; !error && at != end; at.increment(error)) {
-      if (at->is_directory(error) && !at->is_symlink(error)) continue;
-      const std::string path = at->path().string();
-      if (known_.contains(path)) continue;
-      auto stat = sys::statx(AT_FDCWD, path.c_str());
-      if (!stat) continue;
-      Record record;
-      record.kind = Kind::Removed;
-      record.path = path.substr(top.size());
-      record.id = sys::id_of(*stat);
-      record.metadata = metadata_of(*stat);
-      record.size = stat->stx_size;
-      record.links = stat->stx_nlink;
-      record.store = number;
-      record.place = layer + record.path;
-      record.how = How::Moved;
-      found.push_back(std::move(record));
-    }
-  }
-
- private:
-  std::unordered_set<std::string> known_;
-};
-
-}  // namespace
-
-namespace {
-
-// Until when a transaction that was killed can have lived. What changed later is somebody else's.
-std::int64_t killed_until(int folder, const Manifest& manifest) {
-  auto stat = sys::statx(folder, kManifestName);
-  std::int64_t last = stat ? metadata_of(*stat).mtime : 0;
-  for (const Record& record : manifest.records) last = std::max(last, record.time);
-  constexpr std::chrono::nanoseconds kLate = kSignOfLife + std::chrono::seconds(5);  // on a busy machine
-  timespec now{};
-  ::clock_gettime(CLOCK_REALTIME, &now);
-  const std::int64_t until = last + kLate.count();
-  const std::int64_t here = now.tv_sec * 1'000'000'000LL + now.tv_nsec;
-  return stat ? std::min(until, here) : here;
-}
-
-}  // namespace
-
-Result<Recovered> recover(const std::string& state_vault, const std::string& transaction) {
-  auto manifest = manifest_of(state_vault, transaction);
-  // One that is lost is made anew from the mirrored tree; where each object was is its path in there.
-  const bool lost = !manifest && manifest.error().code == ENOENT && good_name(transaction) &&
-                    sys::statx(AT_FDCWD, (state_vault + "/" + transaction).c_str());
-  if (lost) manifest = Manifest{};
-  if (!manifest) return pass(std::move(manifest));
-  Recovered out;
-  out.damaged = manifest->damaged;
-  const Places places(state_vault, transaction, *manifest);
-  out.was_open = std::ranges::none_of(manifest->records, [](const Record& record) { return record.kind == Kind::End; });
-  for (const Record& record : manifest->records) {
-    if (!holds_object(record)) continue;
-    if (is_in_vault(places, record)) {
-      ++out.in_vault;
-      continue;
-    }
-    auto there = open_place(record.path);
-    auto stat = there ? sys::statx(there->folder.get(), there->name.c_str()) : Result<struct statx>(fail(ENOENT));
-    if (stat && same_object(sys::id_of(*stat), record.id)) {
-      ++out.in_place;
-    } else {
-      out.missing.push_back(record.path);
-    }
-  }
-  std::vector<Record> found;
-  const Unlisted unlisted(*manifest, places);
-  for (const auto& [number, store] : places.stores()) {
-    const std::string root = store + "/" + transaction;
-    for (const auto& layer : names_in(root)) {
-      if (layer.size() > 1 && layer[0] == 'L') unlisted.look(number, root, layer, found);
-    }
-  }
-  out.unlisted = found.size();
-  out.in_vault += found.size();
-  if (found.empty() && !out.was_open) return out;
-
-  auto folder = sys::openat(AT_FDCWD, (state_vault + "/" + transaction).c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-  if (!folder) return pass(std::move(folder));
-  const std::int64_t until = killed_until(folder->get(), *manifest);
-  auto writer = ManifestWriter::open(folder->get());
-  if (!writer) return pass(std::move(writer));
-  if (lost) {
-    Record begin;
-    begin.kind = Kind::Begin;
-    if (auto order = writer->append(begin); !order) return pass(std::move(order));
-  }
-  for (Record& record : found) {
-    if (auto order = writer->append(record); !order) return pass(std::move(order));
-  }
-  if (out.was_open) {
-    Record end;
-    end.kind = Kind::End;
-    end.until = until;
-    for (const Record& record : manifest->records) end.size += holds_object(record) ? record.size : 0;
-    if (auto order = writer->append(end); !order) return pass(std::move(order));
-  }
-  if (auto status = writer->sync(); !status) return pass(std::move(status));
   return out;
 }
 
