@@ -14,8 +14,10 @@
 #include <sys/time.h>
 
 #include <atomic>
+#include <chrono>
 #include <map>
 #include <mutex>
+#include <random>
 #include <thread>
 
 #include "support/watched_child.h"
@@ -386,7 +388,13 @@ TEST(NotifyListener, PlacesEveryDescriptorInAStormOfSignalsToItself) {
   std::atomic<bool> over = false;
   const pthread_t self = ::pthread_self();
   std::thread sender([&] {
-    while (!over) ::pthread_kill(self, SIGUSR1);
+    std::minstd_rand random(1);
+    // Without any pause nothing is ever received: each try ends before it has begun.
+    while (!over) {
+      ::pthread_kill(self, SIGUSR1);
+      const auto until = std::chrono::steady_clock::now() + std::chrono::microseconds(random() % 40);
+      while (std::chrono::steady_clock::now() < until) continue;
+    }
   });
   int placed = 0;
   for (;;) {
