@@ -105,8 +105,8 @@ Result<std::vector<std::string>> Restorer::names_in(const std::string& path) {
 }
 
 // A folder that its owner may not enter would keep its place, or what is in it. The mode it had comes back at the end.
-bool Restorer::enter(const std::string& path, const Found& folder) {
-  const bool shut = S_ISDIR(folder.stat.stx_mode) && (folder.stat.stx_mode & S_IRWXU) != S_IRWXU;
+bool Restorer::enter(const std::string& path, const Found& folder, mode_t rights) {
+  const bool shut = S_ISDIR(folder.stat.stx_mode) && (folder.stat.stx_mode & rights) != rights;
   if (dry() || !shut || ::geteuid() == 0 || folder.stat.stx_uid != ::geteuid()) return false;
   auto object = pin(path, folder);
   if (!object || !note_metadata(path, folder)) return false;
@@ -116,12 +116,12 @@ bool Restorer::enter(const std::string& path, const Found& folder) {
     if (!metadata) return false;
     last_touches_[path] = {std::move(*metadata), Touch::Everything, folder.id};
   }
-  if (::chmod(ObjectPath(object->get()).c_str(), (folder.stat.stx_mode & 07777) | S_IRWXU) != 0) return false;
+  if (::chmod(ObjectPath(object->get()).c_str(), (folder.stat.stx_mode & 07777) | rights) != 0) return false;
   step();
   return true;
 }
 
-// And those above it.
+// Down to `path`.
 bool Restorer::enter_all(const std::string& path) {
   bool entered = false;
   for (std::size_t end = path.find('/', 1);; end = path.find('/', end + 1)) {
@@ -129,7 +129,7 @@ bool Restorer::enter_all(const std::string& path) {
     auto at = spot(part);
     auto stat = at ? sys::statx(at->folder, at->name.c_str()) : Result<struct statx>(fail(ENOENT));
     if (!stat) return entered;
-    if (enter(part, Found{true, sys::id_of(*stat), *stat})) entered = true;
+    if (enter(part, Found{true, sys::id_of(*stat), *stat}, S_IXUSR)) entered = true;
     if (end == std::string::npos) return entered;
   }
 }
@@ -148,7 +148,7 @@ std::string Restorer::stays(const std::string& path, const Found& found) const {
 
 std::string Restorer::in_the_way_within(const std::string& path, const Found& folder, int depth) {
   if (depth == 0) return "the agent's folder in its place is too deep";
-  (void)enter(path, folder);
+  (void)enter(path, folder, S_IRWXU);
   auto names = names_in(path);
   if (!names && dry() && names.error().code == EACCES) return {};
   if (!names) return "the agent's folder in its place cannot be read";

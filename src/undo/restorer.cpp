@@ -153,7 +153,7 @@ Status Restorer::note_times_of(const std::string& folder_path) {
   const Found now = look(folder_path);
   see_times(folder_path, now);
   auto noted = note_times();
-  (void)enter(folder_path, now);
+  (void)enter(folder_path, now, S_IRWXU);
   return noted;
 }
 

@@ -120,7 +120,7 @@ class Restorer {
   bool make_way(const std::string& path, const Found& found, std::string_view what);  // false: it was told why not
   // Why the agent's folder cannot give way; empty: everything in it is the agent's.
   std::string in_the_way_within(const std::string& path, const Found& folder, int depth);
-  bool enter(const std::string& path, const Found& folder);
+  bool enter(const std::string& path, const Found& folder, mode_t rights);
   bool enter_all(const std::string& path);
   Status put_aside(const std::string& path, const Found& found);
   void remove_passed_through();
