@@ -37,6 +37,7 @@ bool Restorer::goes_with(const Record& record) const {
 bool Restorer::joins_batch(const Record& record) {
   if (dry() || record.how != How::Moved) return false;
   if (record.kind != Kind::Removed && record.kind != Kind::Placed) return false;
+  if (!passages_.empty() && passages_.contains(folder_of(record.path))) return false;
   if (!batch_.records.empty() && !goes_with(record)) hand_over_batch();
   if (batch_.records.empty()) {
     if (waits_for_moves(record)) finish_moves();

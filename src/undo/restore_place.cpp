@@ -23,12 +23,15 @@ bool Restorer::folders_above(const std::string& path) {
   const std::string above = folder_of(path);
   if (above == "/") return true;
   const Found now = look(above);
-  if (now.unseen || (now.there && S_ISDIR(now.stat.stx_mode))) return true;
   const auto passage = passages_.find(above);
+  // Another folder of the agent's there stands for the one that is gone: it goes back with what is in it.
+  const bool stands_in = passage != passages_.end() && is_agents(now);
+  if (now.unseen || (now.there && S_ISDIR(now.stat.stx_mode) && !stands_in)) return true;
   const auto removed = folders_.find(above);
   if (passage == passages_.end() && (removed == folders_.end() || now.there)) return false;
   Record missing = passage != passages_.end() ? *passage->second : *removed->second;
   missing.path = above;
+  passages_.erase(above);
   const std::uint64_t before = begin_line(missing.order);
   make_folder(missing);
   begin_line(before);

@@ -121,6 +121,19 @@ TEST_F(UndoPassage, ANewFolderThatHadTheNameOfAnOldOneIsMadeAnewAsOftenAsNeeded)
   expect_the_way_back();
 }
 
+TEST_F(UndoPassage, AnotherNewFolderInThePlaceOfTheOneThatIsGoneIsGoneThroughInstead) {
+  auto agent = this->agent();
+  agent->make_folder(project + "/one");
+  agent->rename(project + "/f", project + "/one/f");
+  agent->rename(project + "/one", project + "/two");
+  agent->remove_tree(project + "/two");
+  agent->make_folder(project + "/two");
+  agent->write(project + "/two/own", "the agent's");
+  agent->end();
+  EXPECT_EQ(problems(undo()), "");
+  EXPECT_EQ(read_file(project + "/f"), "of before: /f");
+}
+
 TEST_F(UndoPassage, TimesAreThoseOfTheFolderAndNotOfAnotherThatHadItsName) {
   auto agent = this->agent();
   agent->remove(project + "/d/x");
