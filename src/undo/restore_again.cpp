@@ -44,24 +44,26 @@ std::vector<Earlier> read_earlier(const std::string& state_vault, const std::str
 
 using Lines = std::unordered_set<std::uint64_t>;
 
-// The lines of `transaction` that these restores took back.
-Lines taken_back(const std::vector<Earlier>& all, const std::string& transaction) {
+enum class Sure { Yes, No };
+
+// The lines of `transaction` that these restores took back for sure, or that one of them may have touched. What a redo
+// may have touched was not taken back for sure.
+Lines taken_back(const std::vector<Earlier>& all, const std::string& transaction, Sure sure) {
   Lines out;
   for (const Earlier& each : all) {
     if (each.about != transaction) continue;
-    const Lines undone = taken_back(all, each.name);
+    const Lines undone = taken_back(all, each.name, sure == Sure::Yes ? Sure::No : Sure::Yes);
     Lines done, not_done;
     std::uint64_t last = 0;
     for (const Record& record : each.manifest.records) {
       if (!is_act(record.kind) || record.refers == 0) continue;
-      const bool counts = record.kind != Kind::Failed && !undone.contains(record.order);
-      (counts ? done : not_done).insert(record.refers);
+      const bool whole = record.kind != Kind::Failed || sure == Sure::No;
+      (whole && !undone.contains(record.order) ? done : not_done).insert(record.refers);
       last = record.refers;
     }
-    // Its lines come before what they tell of.
-    if (each.killed) not_done.insert(last);
+    if (each.killed) not_done.insert(last);  // its lines come before what they tell of
     for (const std::uint64_t line : done) {
-      if (!not_done.contains(line)) out.insert(line);
+      if (sure == Sure::No || !not_done.contains(line)) out.insert(line);
     }
   }
   return out;
@@ -84,23 +86,20 @@ void Restorer::learn_from_earlier_ones() {
       if (earlier.killed && each.kind == Kind::Content) begun_.insert(each.id);
     }
   }
-  done_ = taken_back(all, options_.transaction);
-  // Of objects that went together all the lines were written first.
-  if (killed_) {
-    for (const Record& record : manifest_.records) {
-      if (done_.contains(record.order) && !has_gone(record)) done_.erase(record.order);
-    }
+  // Where a line cannot be read, nobody knows what was done.
+  if (std::ranges::any_of(all, [](const Earlier& each) { return each.manifest.damaged > 0; })) return;
+  done_ = taken_back(all, options_.transaction, Sure::Yes);
+  // What lies in the vault did not come back, whatever was written: of objects that go together all the lines come
+  // first, and what says that a redo took them back in may be lost.
+  for (const Record& record : manifest_.records) {
+    if (done_.contains(record.order) && !has_gone(record)) done_.erase(record.order);
   }
   if (!done_.empty()) killed_at_ = *std::ranges::min_element(done_);
 }
 
 bool Restorer::has_gone(const Record& record) {
   if (record.how != How::Moved || (record.kind != Kind::Removed && record.kind != Kind::Placed)) return true;
-  const std::string kept = vault_path(record);
-  auto vault_folder = folder(folder_of(kept));
-  auto stat = vault_folder ? sys::statx(*vault_folder, last_name(kept).c_str()) : Result<struct statx>(fail(ENOENT));
-  const bool in_vault = stat && same_object(sys::id_of(*stat), record.id);
-  return in_vault == (record.kind == Kind::Placed);
+  return in_vault(record).has_value() == (record.kind == Kind::Placed);
 }
 
 void Restorer::pass_over(const Record& record) {

@@ -69,6 +69,7 @@ void Restorer::rename_back(const Record& record) {
   const Found there = look(record.other);
   if (there.unseen) {
     plan_.move(record.other, record.path, unseen(record.id));
+    moved(record, Ways::One);
     return tell_name(record, Done::Restored);
   }
   if (is(there, record.id)) {
@@ -144,6 +145,7 @@ void Restorer::swap_back(const Record& record) {
   const Found two = look(record.other);
   if (one.unseen || two.unseen) {
     plan_.swap(record.path, unseen(record.other_id), record.other, unseen(record.id));
+    moved(record, Ways::Both);
     return tell_name(record, Done::Restored);
   }
   if (is(one, record.id) && is(two, record.other_id)) {

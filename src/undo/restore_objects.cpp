@@ -20,15 +20,24 @@ std::string Restorer::vault_path(const Record& record) const {
                      record.place);
 }
 
+// What is kept for the line, where it still is.
+Result<struct statx> Restorer::in_vault(const Record& record) {
+  const std::string kept = vault_path(record);
+  auto vault_folder = folder(folder_of(kept));
+  if (!vault_folder) return pass(std::move(vault_folder));
+  auto stat = sys::statx(*vault_folder, last_name(kept).c_str());
+  if (stat && record.how == How::Moved && !same_object(sys::id_of(*stat), record.id)) return fail(ENOENT);
+  return stat;
+}
+
 void Restorer::put_back(const Record& record) {
   const std::string_view what = word_for(record.metadata.mode);
   const std::string kept = vault_path(record);
   const Found now = look(record.path);
-  auto vault_folder = folder(folder_of(kept));
-  auto stat = vault_folder ? sys::statx(*vault_folder, last_name(kept).c_str()) : Result<struct statx>(fail(ENOENT));
+  auto stat = in_vault(record);
   const bool moved = record.how == How::Moved;
   if (is(now, record.id)) return tell(record.path, what, Done::Already);
-  if (!stat || (moved && !same_object(sys::id_of(*stat), record.id))) {
+  if (!stat) {
     return tell(record.path, what, Done::Conflict,
                 "it is not in the vault any more (restored and moved since, or pruned)");
   }
@@ -265,7 +274,7 @@ void Restorer::give_content_back(const Record& record) {
     return tell(record.path, "content", Done::Conflict, "it was changed after the session");
   }
   if (dry()) return tell(record.path, "content", Done::Restored);
-  if (auto status = note_times(); !status) return failed(record.path, "content", status.error());
+  if (auto status = note_waiting(); !status) return failed(record.path, "content", status.error());
   if (same) {
     if (auto status = note_metadata(record.path, now); !status) return failed(record.path, "content", status.error());
   } else if (auto status = vault_->keep_content(object->get(), target_of(record.path, now), record.sequence); !status) {

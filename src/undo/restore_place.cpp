@@ -145,8 +145,7 @@ std::string Restorer::stays(const std::string& path, const Found& found) const {
     if (!later) return "is not the agent's";
     until = *later;
   }
-  const bool changed = until != 0 && metadata_of(found.stat).mtime > until;
-  return changed && !S_ISDIR(found.stat.stx_mode) ? "was changed after the session" : "";
+  return !S_ISDIR(found.stat.stx_mode) && changed_since(found.stat, until) ? "was changed after the session" : "";
 }
 
 std::string Restorer::in_the_way_within(const std::string& path, const Found& folder, int depth) {

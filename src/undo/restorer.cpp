@@ -129,7 +129,7 @@ const Record* Restorer::rename_over(const Record& removed) const {
 }
 
 // What waits until something changes: a restore with nothing to do leaves no trace.
-Status Restorer::note_times() {
+Status Restorer::note_waiting() {
   for (Record& line : std::exchange(waiting_, {})) {
     if (auto status = vault_->append(line); !status) return status;
   }
@@ -152,13 +152,13 @@ void Restorer::see_times(const std::string& folder_path, const Found& now) {
 Status Restorer::note_times_of(const std::string& folder_path) {
   const Found now = look(folder_path);
   see_times(folder_path, now);
-  auto noted = note_times();
+  auto noted = note_waiting();
   (void)enter(folder_path, now, S_IRWXU);
   return noted;
 }
 
 Status Restorer::note(Record& record) {
-  if (auto status = note_times(); !status) return status;
+  if (auto status = note_waiting(); !status) return status;
   return vault_->append(record);
 }
 
@@ -289,7 +289,9 @@ bool Restorer::is_agents_name(const std::string& path, const Found& found) const
   return link != links_.end() && is(found, link->second) && found.stat.stx_nlink > 1;
 }
 
-bool Restorer::changed_since(const struct statx& stat) const { return ended_ != 0 && metadata_of(stat).mtime > ended_; }
+bool Restorer::changed_since(const struct statx& stat, std::int64_t moment) {
+  return moment != 0 && metadata_of(stat).mtime > moment;
+}
 
 void Restorer::tell(const std::string& path, std::string_view what, Done done, std::string why) {
   switch (done) {
@@ -329,7 +331,7 @@ void Restorer::give_times_back() {
   if (dry()) return;
   // A redo would know less without; and what was killed is finished now, which nobody need do again.
   if (killed_ && waiting_.empty()) waiting_.emplace_back().kind = Kind::Already;
-  if (out_.restored > 0 || killed_) (void)note_times().has_value();
+  if (out_.restored > 0 || killed_) (void)note_waiting().has_value();
   for (auto at = last_touches_.rbegin(); at != last_touches_.rend(); ++at) {
     auto place = open_place(at->first == "/" ? "/." : at->first);
     if (!place) continue;

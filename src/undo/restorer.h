@@ -95,7 +95,9 @@ class Restorer {
   [[nodiscard]] bool is_agents(const Found& found) const { return is_agents(found.id) || anew_.contains(found.id); }
   // A name that the agent gave to something else, which has others.
   [[nodiscard]] bool is_agents_name(const std::string& path, const Found& found) const;
-  [[nodiscard]] bool changed_since(const struct statx& stat) const;
+  // After the session, or after another moment; 0: that is still to come.
+  [[nodiscard]] bool changed_since(const struct statx& stat) const { return changed_since(stat, ended_); }
+  static bool changed_since(const struct statx& stat, std::int64_t moment);
   // Why what was found cannot be put aside, where it is no folder; empty: it can.
   [[nodiscard]] std::string stays(const std::string& path, const Found& found) const;
 
@@ -109,7 +111,7 @@ class Restorer {
 
   // The restore's own transaction.
   Status note(Record& record);
-  Status note_times();
+  Status note_waiting();
   void see_times(const std::string& folder_path, const Found& now);
   Status note_times_of(const std::string& folder_path);  // before a name in it changes
   Directory directory_of(int host, const std::string& path);
@@ -156,6 +158,7 @@ class Restorer {
   void give_times_back();
 
   [[nodiscard]] std::string vault_path(const Record& record) const;
+  Result<struct statx> in_vault(const Record& record);
   [[nodiscard]] unsigned own_store(unsigned number) const;
   [[nodiscard]] Record placed_record(const Record& record) const;
   [[nodiscard]] Record taken_in_record(const Record& record) const;
@@ -185,6 +188,10 @@ class Restorer {
   struct Listed {
     std::string path;
     std::vector<Entry> entries;  // by name
+  };
+  struct Seen {
+    FileId id;
+    std::int64_t mtime = 0;
   };
   struct LastTouch {
     Metadata metadata;
@@ -222,12 +229,8 @@ class Restorer {
   PathMap<FileId> links_;           // names that the agent gave
   PathMap<FileId> passed_through_;  // folders of the agent's that were made again because something was in them once
   std::unordered_set<FileId, FileIdHash> anew_;  // these
-  struct Seen {
-    FileId id;
-    std::int64_t mtime = 0;
-  };
-  PathMap<Seen> timed_;          // folders as they were before this restore changed anything in them
-  std::vector<Record> waiting_;  // lines that are worth noting once there is something to take back
+  PathMap<Seen> timed_;                          // folders as they were before this restore changed anything in them
+  std::vector<Record> waiting_;                  // lines that are worth noting once there is something to take back
   std::mutex stepping_;
   Mover mover_;  // goes first, for it works with the rest
 };

@@ -173,6 +173,47 @@ TEST_F(UndoPassage, AnUndoThatIsKilledOnTheWayIsDoneAnew) {
   EXPECT_GT(kills, 10);
 }
 
+TEST_F(UndoPassage, ARedoThatIsKilledOnTheWayIsTakenBackByTheNextUndo) {
+  bool finished = false;
+  int kills = 0;
+  for (int steps = 1; !finished && steps < 200; ++steps) {
+    begin();
+    auto agent = this->agent();
+    agent->write(project + "/f", "scribbled over");
+    agent->change_mode(project + "/g", 0600);
+    agent->rename(project + "/g", project + "/h");
+    agent->remove_tree(project + "/d");
+    agent->write(project + "/h", "scribbled over as well");
+    agent->end();
+    const auto first = restore_options();
+    EXPECT_EQ(problems(undo(first)), "");
+    finished = restore_and_die(restore_options(first.new_transaction, "redo-1"), steps);
+    kills += finished ? 0 : 1;
+    EXPECT_EQ(problems(undo()), "") << "killed after step " << steps;
+    auto now = tree(project, Times::NoFolders);
+    // An empty folder that was about to be removed has its name for that still.
+    std::erase_if(now, [](const auto& each) { return each.first.find("/.assent-") != std::string::npos; });
+    EXPECT_EQ(now, without_folder_times(before)) << "killed after step " << steps;
+    if (HasFailure()) return;
+  }
+  EXPECT_TRUE(finished);
+  EXPECT_GT(kills, 8);
+}
+
+TEST_F(UndoPassage, WhatLiesInTheVaultComesBackAlsoWhereTheRedoThatPutItThereIsForgotten) {
+  auto agent = this->agent();
+  agent->remove(project + "/f");
+  agent->remove_tree(project + "/d");
+  agent->end();
+  const auto first = restore_options();
+  EXPECT_EQ(problems(undo(first)), "");
+  EXPECT_EQ(problems(undo(restore_options(first.new_transaction, "redo-1"))), "");
+  std::filesystem::remove_all(vault + "/redo-1");
+  EXPECT_EQ(problems(undo()), "");
+  EXPECT_EQ(read_file(project + "/f"), "of before: /f");
+  EXPECT_EQ(read_file(project + "/d/deep/y"), "of before: /d/deep/y");
+}
+
 TEST_F(UndoPassage, ANameThatTheAgentGaveGivesWay) {
   auto agent = this->agent();
   agent->remove(project + "/g");
